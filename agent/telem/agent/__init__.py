@@ -1,0 +1,1 @@
+"""Doors and clock: sockets, signals, command line, schedules, printing."""

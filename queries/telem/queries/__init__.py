@@ -1,0 +1,1 @@
+"""Asking: SQL in, tables out; never writes telemetry."""

@@ -1,0 +1,1 @@
+"""Keeping: journal, Parquet, catalog; disk only, no network."""
