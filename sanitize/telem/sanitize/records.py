@@ -18,7 +18,7 @@ Attribute: TypeAlias = "str | bool | int | float | bytes | None | list[Attribute
 Attributes: TypeAlias = dict[str, Attribute]
 
 Row: TypeAlias = dict[str, object]
-"""One journal row: column name -> JSON value, in the shape of `telem.storage.schema`; absent means NULL."""
+"""One row on its way to a line: column name -> JSON value, as `columns` lists them; absent means NULL."""
 
 
 class Signal(StrEnum):
@@ -74,9 +74,12 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class SanitizedBatch:
-    """Rows that may be kept. `request_id` names the request they came in (hex, keyed digest of its body)."""
+    """Rows that may be kept, each one a JSON object on a line of its own (without the line feed).
+
+    `request_id` names the request they came in: a keyed digest of its body, 32 hex digits.
+    """
 
     signal: Signal
-    rows: list[Row]
+    lines: tuple[bytes, ...]
     received_at_ns: int
     request_id: str

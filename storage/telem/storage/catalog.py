@@ -1,0 +1,73 @@
+"""`telemetry.duckdb` and `telemetry.sql`: what any duckdb shell opens, at any moment.
+
+The catalog holds views only and is derived: it can be deleted and is written again. The daemon never keeps it open
+(any handle, even a read-only one, locks a plain `duckdb telemetry.duckdb` out); it is replaced by rename. Runs in a
+worker: it imports duckdb.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from telem.sanitize.records import Signal
+
+from .compact import write_seed
+from .views import catalog_sql, quote
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .disk import Disk
+    from .layout import Layout
+
+STORAGE_VERSION = "v1.0.0"
+"""DuckDB 2.0's default format opens in no 1.x shell, and the shell on PyPI is 1.5; this one opens in all from 1.0."""
+
+
+def publish(layout: Layout, disk: Disk, cutoff: str) -> bool:
+    """Write the catalog if its views have changed, and the seeds its globs need. Returns whether it was written."""
+    for signal in Signal:
+        disk.directory(layout.journal(signal))
+        write_seed(layout, signal, disk)
+    statements = list(catalog_sql(layout, cutoff))
+    text = "\n".join(f"{statement};" for statement in statements) + "\n"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    header = f"-- Views over the telemetry, for: duckdb -init {layout.script.name}\n-- {digest}\n"
+    if _is_current(layout, header):
+        return False
+    temporary = layout.home / f".tmp-{layout.catalog.name}"
+    temporary.unlink(missing_ok=True)
+    _write(temporary, statements)
+    _set_aside(layout.catalog.with_name(f"{layout.catalog.name}.wal"))
+    disk.publish(temporary, layout.catalog)
+    disk.write(layout.script, (header + text).encode())
+    return True
+
+
+def _is_current(layout: Layout, header: str) -> bool:
+    """The script is written last: when it says this digest, the catalog does too."""
+    try:
+        with layout.script.open(encoding="utf-8") as file:
+            return layout.catalog.exists() and file.read(len(header)) == header
+    except FileNotFoundError:
+        return False
+
+
+def _write(path: Path, statements: list[str]) -> None:
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute(f"ATTACH {quote(str(path))} AS catalog (STORAGE_VERSION '{STORAGE_VERSION}')")
+        connection.execute("USE catalog")
+        for statement in statements:
+            connection.execute(statement)
+        connection.execute("CHECKPOINT catalog")
+        connection.execute("USE memory")
+        connection.execute("DETACH catalog")
+
+
+def _set_aside(wal: Path) -> None:
+    """A write-ahead log left by a killed shell would be replayed into the new catalog, or make every open fail."""
+    if wal.exists():
+        wal.replace(wal.with_name(f"{wal.name}.aside"))

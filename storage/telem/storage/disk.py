@@ -1,0 +1,195 @@
+"""The disk, as the house uses it: append, sync, publish by rename, lock. The only file that calls fsync or rename.
+
+Everything that must survive a power cut goes through a `Disk`, so that a test can put a failing one in its place.
+Files are 0600 and directories 0700, also when they were something else before.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FILE_MODE = 0o600
+DIRECTORY_MODE = 0o700
+TEMPORARY_PREFIX = ".tmp-"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class DiskFullError(OSError):
+    """No space (or quota) left for what was to be written; what was there before is untouched."""
+
+
+class LockedError(RuntimeError):
+    """Another process holds the lock. `pid` is its process id, 0 when it did not say."""
+
+    def __init__(self, path: Path, pid: int) -> None:
+        super().__init__(f"{path} is held by process {pid or 'unknown'}")
+        self.pid = pid
+
+
+class Appender:
+    """A file of our own that only grows, from the moment it is created.
+
+    It is never reopened: a torn line followed by a good one would hide the good one from every reader.
+    """
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        self._descriptor = descriptor
+        self.path = path
+        self.size = 0
+
+    def append(self, data: bytes) -> None:
+        """Write all of `data` at the end, or leave the file as it was.
+
+        Raises:
+            DiskFullError: no space left.
+            OSError: anything else; the file ends where it ended before, unless cutting it back failed too.
+        """
+        view = memoryview(data)
+        written = 0
+        try:
+            while written < len(view):
+                written += os.write(self._descriptor, view[written:])
+        except OSError as error:
+            os.ftruncate(self._descriptor, self.size)
+            os.lseek(self._descriptor, self.size, os.SEEK_SET)
+            if error.errno in _FULL:
+                raise DiskFullError(error.errno, f"no space left for {len(data)} bytes", str(self.path)) from error
+            raise
+        self.size += written
+
+    def sync(self) -> None:
+        """Return when everything appended is on the medium. Never call it again after it failed."""
+        sync_descriptor(self._descriptor)
+
+    def retreat(self, size: int) -> None:
+        """Give up what was appended after `size`, so that no reader counts it; it was never acknowledged."""
+        os.ftruncate(self._descriptor, size)
+        self.size = size
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class Lock:
+    """An exclusive lock on a file, held until `release` or the end of the process, however it ends."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        os.close(self._descriptor)
+
+
+class Disk:
+    """The real disk."""
+
+    def directory(self, path: Path) -> None:
+        """Make a directory that only its owner may enter, with its parents."""
+        path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+        if path.stat().st_mode & 0o777 != DIRECTORY_MODE:
+            path.chmod(DIRECTORY_MODE)
+
+    def create(self, path: Path) -> Appender:
+        """Create a new file to append to, its name durable at once.
+
+        Raises:
+            FileExistsError: there is one.
+        """
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(path, flags, FILE_MODE)
+        try:
+            self.sync_directory(path.parent)
+        except OSError:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+            raise
+        return Appender(descriptor, path)
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Put a whole file in place: beside it, synced, renamed, its directory synced. No leftover on failure."""
+        temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{secrets.token_hex(4)}")
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                sync_descriptor(file.fileno())
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            if error.errno in _FULL:
+                raise DiskFullError(error.errno, f"no space left for {len(data)} bytes", str(path)) from error
+            raise
+        self.sync_directory(path.parent)
+
+    def publish(self, temporary: Path, path: Path) -> None:
+        """Give a finished file its name: sync it, rename it, sync the directory."""
+        temporary.chmod(FILE_MODE)
+        descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            sync_descriptor(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.replace(path)
+        self.sync_directory(path.parent)
+
+    def empty(self, path: Path) -> None:
+        """Cut a file to nothing; its name stays, for readers that have listed it."""
+        os.truncate(path, 0)
+
+    def cut(self, path: Path, size: int) -> None:
+        """Cut a file back to `size` bytes, durably."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.ftruncate(descriptor, size)
+            sync_descriptor(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def sync_directory(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def lock(self, path: Path) -> Lock:
+        """Take the lock, and write our process id into it for whoever comes second.
+
+        Raises:
+            LockedError: another living process has it.
+        """
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            text = os.read(descriptor, 32).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            raise LockedError(path, int(text) if text.isdigit() else 0) from error
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        return Lock(descriptor)
+
+    def sweep_temporary(self, root: Path) -> Iterator[Path]:
+        """Remove what a crash left half-written; yields what was removed."""
+        for path in root.rglob(f"{TEMPORARY_PREFIX}*"):
+            if path.is_file():
+                path.unlink(missing_ok=True)
+                yield path
+
+
+def sync_descriptor(descriptor: int) -> None:
+    """Put a file's data on the medium. On macOS fsync stops at the drive's cache; F_FULLFSYNC does not."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fdatasync(descriptor)

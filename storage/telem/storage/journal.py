@@ -1,0 +1,173 @@
+"""The durable log of one signal: append -> position, and only then an answer to the client.
+
+A segment is a file of newline-delimited JSON. Each accepted request is its rows, one a line, and then a commit line
+
+    {"commit":{"request":"<32 hex>","rows":50,"crc":1234567890,"at":<µs>}}
+
+which readers skip (it has no `seg`) and recovery needs: rows without their commit line were never acknowledged. A
+segment belongs to one life of one process; nobody appends to another life's segment.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from .layout import segment_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from telem.sanitize.records import SanitizedBatch, Signal
+
+    from .disk import Appender, Disk
+    from .layout import Layout
+
+SEGMENT_LIMIT_BYTES = 16 * 1024 * 1024
+"""A segment is closed when it reaches this: 20,000 Claude-Code-like rows, read by a shell in 20 ms."""
+
+_COMMIT = b'{"commit":'
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a batch lies: durable when you hold one."""
+
+    segment: int
+    end_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a commit line says: a request that was acknowledged, or could have been."""
+
+    request_id: str
+    rows: int
+    at_us: int
+
+
+class Journal:
+    """Appends batches to numbered segments.
+
+    Not thread-safe: one writer at a time (see `telem.agent.ingest`).
+
+    Args:
+        first: number of the first segment this life will create.
+    """
+
+    def __init__(self, layout: Layout, signal: Signal, disk: Disk, first: int) -> None:
+        self.signal = signal
+        self._layout = layout
+        self._disk = disk
+        self._next = first
+        self._open: Appender | None = None
+        self._number = 0
+        self.opened_at_s = 0.0
+        self.closed: list[int] = []
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes in the segment being written."""
+        return self._open.size if self._open else 0
+
+    @property
+    def is_open(self) -> bool:
+        return self._open is not None
+
+    def append(self, batches: Sequence[SanitizedBatch], now_s: float) -> list[Position]:
+        """Write batches and return when all of them are on the medium.
+
+        Either all are durable or none is acknowledged: after a failed write the segment is cut back, after a failed
+        sync it is abandoned (its pages may be gone, and a second sync would only pretend), and the batches go to a new one.
+
+        Raises:
+            DiskFullError: no space; try again later.
+            OSError: the medium fails.
+        """
+        try:
+            return self._append(batches, now_s)
+        except SyncFailedError:
+            return self._append(batches, now_s)
+
+    def _append(self, batches: Sequence[SanitizedBatch], now_s: float) -> list[Position]:
+        segment = self._open or self._create(now_s)
+        start = segment.size
+        parts = [encode(batch, self._number) for batch in batches]
+        segment.append(b"".join(parts))
+        try:
+            segment.sync()
+        except OSError as error:
+            segment.retreat(start)
+            self.close()
+            raise SyncFailedError(error.errno, "sync failed, segment abandoned", str(segment.path)) from error
+        positions = []
+        for part in parts:
+            start += len(part)
+            positions.append(Position(self._number, start))
+        if segment.size >= SEGMENT_LIMIT_BYTES:
+            self.close()
+        return positions
+
+    def _create(self, now_s: float) -> Appender:
+        self._number = self._next
+        self._open = self._disk.create(self._layout.segment(self.signal, self._number))
+        self._next += 1
+        self.opened_at_s = now_s
+        return self._open
+
+    def close(self) -> None:
+        """Finish the segment being written; it is then ready to become Parquet."""
+        if self._open is not None:
+            self._open.close()
+            self.closed.append(self._number)
+            self._open = None
+
+
+class SyncFailedError(OSError):
+    """fsync reported an error; nothing of the batch may be believed to be on the medium."""
+
+
+def encode(batch: SanitizedBatch, segment: int) -> bytes:
+    """The lines of one batch with its commit line."""
+    prefix = b'{"seg":%d,' % segment
+    rows = b"".join([b"%b%b\n" % (prefix, line[1:]) for line in batch.lines])
+    return rows + b'{"commit":{"request":"%b","rows":%d,"crc":%d,"at":%d}}\n' % (
+        batch.request_id.encode(),
+        len(batch.lines),
+        zlib.crc32(rows),
+        batch.received_at_ns // 1000,
+    )
+
+
+def scan(data: bytes) -> Iterator[tuple[int, int, Commit | None]]:
+    """Walk a segment: (start, end, commit) of each batch, with None for a piece that is not a whole batch."""
+    start = 0
+    size = len(data)
+    while start < size:
+        at = start if data.startswith(_COMMIT, start) else data.find(b"\n" + _COMMIT, start) + 1
+        line_end = data.find(b"\n", at) + 1 if at or data.startswith(_COMMIT, start) else 0
+        if not line_end:
+            yield start, size, None
+            return
+        yield start, line_end, _commit(data[start:at], data[at:line_end])
+        start = line_end
+
+
+def _commit(rows: bytes, line: bytes) -> Commit | None:
+    try:
+        said = orjson.loads(line)["commit"]
+        commit = Commit(str(said["request"]), int(said["rows"]), int(said["at"]))
+        crc = int(said["crc"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return commit if zlib.crc32(rows) == crc and rows.count(b"\n") == commit.rows else None
+
+
+def segments(layout: Layout, signal: Signal) -> list[tuple[int, Path]]:
+    """Segments on disk, oldest first, the emptied ones included."""
+    found = ((segment_number(path.name), path) for path in layout.journal(signal).iterdir())
+    return sorted((number, path) for number, path in found if number is not None)

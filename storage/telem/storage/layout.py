@@ -1,0 +1,111 @@
+"""Every path and file name below the data directory (pure).
+
+    <home>/
+      LOCK                                one daemon per directory, held for life
+      daemon.json                         what the running daemon says of itself (pid, ports, start)
+      key, token                          secrets, 0600
+      config.toml                         the user's settings
+      telemetry.duckdb, telemetry.sql     views only; derived; may be deleted at any time
+      journal/<signal>/s-<n>.ndjson       the durable log
+      parquet/<signal>/v=<k>/ingest_day=YYYY-MM-DD/<first>-<last>.parquet
+      quarantine/                         files that could not be read, and what was cut from them
+      logs/                               the daemon's own log
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from telem.sanitize.columns import SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from telem.sanitize.records import Signal
+
+SEGMENT_NAME = re.compile(r"s-(\d{12})\.ndjson")
+PARQUET_NAME = re.compile(r"(\d{12})-(\d{12})\.parquet")
+SEED_NAME = "000000000000-000000000000.parquet"
+SEED_DAY = "1970-01-01"
+"""A zero-row file in a day of its own: DuckDB 1.x refuses a glob that matches nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Paths below one home directory."""
+
+    home: Path
+
+    @property
+    def lock(self) -> Path:
+        return self.home / "LOCK"
+
+    @property
+    def daemon(self) -> Path:
+        return self.home / "daemon.json"
+
+    @property
+    def key(self) -> Path:
+        return self.home / "key"
+
+    @property
+    def token(self) -> Path:
+        return self.home / "token"
+
+    @property
+    def config(self) -> Path:
+        return self.home / "config.toml"
+
+    @property
+    def catalog(self) -> Path:
+        return self.home / "telemetry.duckdb"
+
+    @property
+    def script(self) -> Path:
+        return self.home / "telemetry.sql"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.home / "quarantine"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    def journal(self, signal: Signal) -> Path:
+        return self.home / "journal" / signal
+
+    def segment(self, signal: Signal, number: int) -> Path:
+        return self.journal(signal) / segment_name(number)
+
+    def parquet(self, signal: Signal) -> Path:
+        return self.home / "parquet" / signal
+
+    def version(self, signal: Signal, version: int = SCHEMA_VERSION) -> Path:
+        return self.parquet(signal) / f"v={version}"
+
+    def day(self, signal: Signal, day: str) -> Path:
+        return self.version(signal) / f"ingest_day={day}"
+
+
+def segment_name(number: int) -> str:
+    return f"s-{number:012d}.ndjson"
+
+
+def parquet_name(first: int, last: int) -> str:
+    """Name of the file that holds the rows of segments `first` to `last`."""
+    return f"{first:012d}-{last:012d}.parquet"
+
+
+def segment_number(name: str) -> int | None:
+    """Number of a segment file, or None when the name is another's."""
+    match = SEGMENT_NAME.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def parquet_span(name: str) -> tuple[int, int] | None:
+    """First and last segment of a Parquet file, or None when the name is another's."""
+    match = PARQUET_NAME.fullmatch(name)
+    return (int(match[1]), int(match[2])) if match else None

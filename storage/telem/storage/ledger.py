@@ -1,0 +1,38 @@
+"""The ledger of requests: which ones were stored in the last ten minutes.
+
+A client that lost our answer sends the same bytes again. The ledger knows the request by its digest and lets the
+second one wait for, or share, the answer of the first.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+REMEMBER_S = 600.0
+"""Longer than any client's retrying: Claude Code's stops after 10 s, the SDKs' within 5 minutes."""
+
+REQUESTS_LIMIT = 100_000
+"""At most this many are remembered (12 MB); 160 requests a second for ten minutes."""
+
+
+class Ledger:
+    """Request ids with the monotonic time they were stored at."""
+
+    def __init__(self) -> None:
+        self._stored: OrderedDict[str, float] = OrderedDict()
+
+    def __contains__(self, request_id: str) -> bool:
+        return request_id in self._stored
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def add(self, request_id: str, now_s: float) -> None:
+        """Remember a stored request, and forget the old ones."""
+        stored = self._stored
+        stored[request_id] = now_s
+        while stored:
+            oldest = next(iter(stored.values()))
+            if now_s - oldest <= REMEMBER_S and len(stored) <= REQUESTS_LIMIT:
+                break
+            stored.popitem(last=False)
