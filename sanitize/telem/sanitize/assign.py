@@ -1,0 +1,265 @@
+"""The assignment rule: a name that promises a secret, a separator of any language, a value that keeps the promise.
+
+One rule in place of a hundred "word near a value" patterns. The engine finds the words; names, separators and values
+are then read by hand, because quotes, escapes, types and terminators differ in every language an agent writes.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from importlib import resources
+from typing import TYPE_CHECKING, NamedTuple
+
+from .flat import Flat, Span
+from .validators import entropy, not_masked
+
+if TYPE_CHECKING:
+    from .engines import Engine
+    from .rules import Rule
+
+NAMES_MAX = 10_000
+"""Names whose class is remembered."""
+
+VALUE_CHARS_MAX = 8192
+"""A longer value is cut here; the rest is taken by the next round or is no secret."""
+
+WORDS = (
+    r"pass(?:w(?:or)?d|wort|phrase|code|key|wrd)?|pwd|pw|psw|kennwort|contrasena|senha|secret|token|cred|auth|cookie|jwt|"
+    r"bearer|otp|mnemonic|hmac|salt|sig|dsn|seed|session|sid|pat|(?:api|access|private|secret|sign|signing|encrypt|encryption|"
+    r"decryption|master|shared|account|client|service|storage|deploy|license|licence|consumer|subscription|server|"
+    r"webhook|admin|app|application|integration|ingest|write|read|function|host|instrumentation|crypt|cookie|base)"
+    r"[ _.-]?(?:access)?[ _.-]?key|keydata|key[_-]data|pin"
+)
+NAME_CHARS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")
+NAME_CHARS_MAX = 80
+
+SEPARATOR = re.compile(
+    r"""(?P<pair>\\*["']?,?(?:[ \t\r\n]|\\[nrt]){0,40}\\*["']?[Vv]alue\\*["']?[ \t]*[:=][ \t]*)
+    |(?P<block>["']?:[ \t]*[|>][+-]?[0-9]?(?:\n|\\n)[ \t]*)
+    |(?P<assign>\\*["'`]?[\])]?[?!]?(?:[ \t]|\x1b\[[0-9;]{0,9}m)*
+       (?::[ \t]*&?(?:'static[ ])?[A-Za-z_][\w.]*(?:\[[^\]\n]{0,30}\]|<[^>\n]{0,30}>)?\??(?:[ \t]*\|[ \t]*\w+)*[ \t]*=(?![=>])
+       |[ \t]string[ \t]*=|===?|!==?|[:+|?]?=(?![=~])>?|:(?![:=])|<-)(?:[ \t]|\\t|\x1b\[[0-9;]{0,9}m)*)
+    |(?P<tag>>(?=[^<\s]))
+    |(?P<call>\\*["']?\)?[ \t]*[(,][ \t]*)
+    |(?P<table>[ \t]*\|[ \t]*)
+    |(?P<prose>["'`]?[ \t]+(?:(?:is|was|are|of|to)[ \t]+)?)""",
+    re.VERBOSE | re.ASCII,
+)
+QUOTE = re.compile(r"(?:[bBrRfFuU@$]{0,2})(\\{0,7})([\"'`])", re.ASCII)
+BARE = re.compile(r"(?:[^\s\"'`\\<\x1b\x00]|\\(?![nrtu\"'/\\`])|<(?!/))+", re.ASCII)
+NEXT_PAIR = re.compile(r"[&;,|](?=[ ]?[\w.%-]{1,40}(?:=|%3D|:[ ]))|[),;\]}]{2,}|[,;](?=[{\[(])|;(?=[A-Z][\w ]{0,30}=)", re.ASCII)
+
+CODE = re.compile(
+    r"[A-Za-z_][\w.]*\(|[A-Za-z_]\w*\[|[A-Za-z_$]\w*(?:\.[A-Za-z_]\w*)+[;,)]*\Z|::|->|=>|\A[.~]{0,2}/|\A[A-Za-z]:[\\/]"
+    r"|://|\A@|\A&?[A-Za-z_]+\Z(?<![A-Z])|\A[(\[{]|\A!|\A#|\A--|\A\*|\+\+|&&|\|\||==",
+    re.ASCII,
+)
+BARE_CODE = re.compile(r"[A-Za-z_]+(?:_[A-Za-z]+)*[0-9]?\Z", re.ASCII)
+HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", re.ASCII)
+
+
+class Words(NamedTuple):
+    """The word lists of `rules/words.toml`."""
+
+    password: frozenset[str]
+    token: frozenset[str]
+    key: frozenset[str]
+    weak: frozenset[str]
+    never: frozenset[str]
+    tails: frozenset[str]
+    elsewhere: frozenset[str]
+    plain: frozenset[str]
+
+
+class Value(NamedTuple):
+    """What stands after a separator."""
+
+    start: int
+    end: int
+    quoted: bool
+
+
+def load_words() -> Words:
+    """Read the word lists."""
+    text = (resources.files(__package__) / "rules" / "words.toml").read_text(encoding="utf-8")
+    tables = tomllib.loads(text)
+    lists = {**tables["names"], **tables["values"]}
+    return Words(**{name: frozenset(lists[name].split()) for name in Words._fields})
+
+
+WORD_LISTS = load_words()
+_classes: dict[str, str] = {}
+
+
+def secret_class(name: str) -> str:
+    """Return `password`, `token`, `key`, `weak` or nothing: what a name promises."""
+    known = _classes.get(name)
+    if known is None:
+        if len(_classes) > NAMES_MAX:
+            _classes.clear()
+        known = _classes[name] = _classify(name)
+    return known
+
+
+def _classify(name: str) -> str:
+    lists = WORD_LISTS
+    words = [word.lower() for word in HUMP.findall(name)]
+    if not words or name.lower().strip("-_.") in {"pwd", "oldpwd"}:
+        return ""
+    while len(words) > 1 and words[-1].isdigit():
+        words.pop()
+    joined = "".join(words)
+    if (words[-1] in lists.tails and joined not in lists.key and joined != "secretid") or lists.elsewhere & set(words):
+        return ""
+    tail2 = "".join(words[-2:])
+    for kind in ("password", "token", "key"):
+        chosen: frozenset[str] = getattr(lists, kind)
+        if words[-1] in chosen or tail2 in chosen or "".join(words[-3:]) in chosen:
+            return kind
+        if any(word in chosen for word in words) or (joined.endswith(("password", "passwd", "secret", "apikey")) and kind == "token"):
+            return kind
+    return "weak" if words[-1] in lists.weak and (len(words) > 1 or words[-1] != "key") else ""
+
+
+def assignments(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iterable[Span]]:
+    """Find the values of names that promise a secret."""
+    words = engine.finder(WORDS, ignore_case=True)
+
+    def find(flat: Flat) -> Iterator[Span]:
+        text, done = flat.text, 0
+        for ((at, end), *_) in words(flat):
+            if at < done:
+                continue
+            start, stop = _name(text, at, end)
+            done = stop
+            kind = secret_class(text[start:stop].replace(" ", "_"))
+            if not kind:
+                continue
+            value = _value(text, start, stop, kind)
+            if value is not None:
+                done = max(stop, value.start)
+                yield Span(value.start, value.end, rule.id, rule.kind, rank)
+
+    return find
+
+
+def _name(text: str, at: int, end: int) -> tuple[int, int]:
+    start = at
+    floor = max(0, at - NAME_CHARS_MAX)
+    while start > floor and text[start - 1] in NAME_CHARS:
+        start -= 1
+    if start and text[start - 1] == "\\" and text[start] in "nrt" and start < at:
+        start += 1
+    stop, ceiling = end, min(len(text), end + NAME_CHARS_MAX)
+    while stop < ceiling and text[stop] in NAME_CHARS:
+        stop += 1
+    while stop > end and text[stop - 1] in ".-":
+        stop -= 1
+    return start, stop
+
+
+def _value(text: str, start: int, stop: int, kind: str) -> Value | None:
+    separator = SEPARATOR.match(text, stop)
+    if separator is None:
+        return None
+    how = separator.lastgroup or ""
+    value = _read(text, separator.end(), in_url=start > 0 and text[start - 1] in "?&")
+    if value is None:
+        return None
+    literal = text[value.start : value.end]
+    if how in {"call", "tag", "table", "prose", "block"} and not _fits(how, kind, literal, value.quoted):
+        return None
+    name = text[start:stop]
+    shell = how == "assign" and text[stop : stop + 1] == "=" and name == name.upper()
+    return value if is_secret(literal, kind, quoted=value.quoted, shell=shell) else None
+
+
+def _fits(how: str, kind: str, literal: str, quoted: bool) -> bool:
+    if kind == "weak":
+        return False
+    if how == "call":
+        return quoted
+    if how in {"tag", "block"}:
+        return True
+    return not quoted and _mixed(literal) and len(literal) >= 6  # noqa: PLR2004 - prose needs more proof
+
+
+def _read(text: str, at: int, *, in_url: bool) -> Value | None:
+    """Read the value at `at`: to the quote that closes it, or to where a bare word ends."""
+    limit = min(len(text), at + VALUE_CHARS_MAX)
+    quote = QUOTE.match(text, at, limit)
+    if quote is not None and (quote.group(1) or text[at] != "\\"):
+        return _quoted(text, quote, limit)
+    bare = BARE.match(text, at, limit)
+    if bare is None:
+        return None
+    end = bare.end()
+    cut = NEXT_PAIR.search(text, at, end)
+    if cut is not None:
+        end = cut.start()
+    if in_url:
+        end = min([end, *(i for c in "&#" if (i := text.find(c, at, end)) >= 0)])
+    word = text[at:end]
+    kept = word.rstrip(",;:)]}>|.&" if not word.endswith("...") else ",;")
+    return Value(at, at + len(kept), quoted=False) if kept else None
+
+
+def _quoted(text: str, quote: re.Match[str], limit: int) -> Value | None:
+    slashes, mark = quote.groups()
+    closing, start = slashes + mark, quote.end()
+    end = text.find(closing, start, limit)
+    while end >= 0 and not slashes and text[end - 1] == "\\" and text[end - 2 : end] != "\\\\":
+        end = text.find(closing, end + 1, limit)
+    line = text.find("\n", start, limit if end < 0 else end)
+    if line >= 0 or end < 0:
+        stop = line if line >= 0 else limit
+        bare = BARE.match(text, start, stop)
+        end = bare.end() if bare else start
+    return Value(start, end, quoted=True) if end > start else None
+
+
+def is_secret(value: str, kind: str, *, quoted: bool, shell: bool = False) -> bool:
+    """Judge a value by what its name promised: is it a literal that could be one?"""
+    least = 4 if kind == "password" else 8
+    if len(value) < least or not not_masked(value) or _plain(value):
+        return False
+    if kind == "weak":
+        return len(value) >= 16 and _mixed(value) and not CODE.search(value) and " " not in value and entropy(value) > 3  # noqa: PLR2004
+    if " " in value:
+        return kind == "password" and quoted and _passphrase(value)
+    if re.fullmatch(r"[0-9.,:_-]+", value):
+        return kind == "password" and value.isdigit()
+    if quoted:
+        return not re.search(r"\A[.~]{0,2}/[\w.-]+/|\A[A-Za-z]+://|\(\)|\A[A-Za-z_]\w*\(.*\)\Z", value) and (
+            kind == "password" or _mixed(value) or len(value) >= 16  # noqa: PLR2004
+        )
+    if CODE.search(value):
+        return shell and value.isalpha() and len(value) >= 8  # noqa: PLR2004 - KEY=word on a line of its own
+    if BARE_CODE.match(value) and not shell:
+        return _mixed(value) and kind == "password" and value[-1].isdigit() and "_" not in value and len(value) >= 6  # noqa: PLR2004
+    return _mixed(value) or (shell and len(value) >= 8)  # noqa: PLR2004
+
+
+def _mixed(value: str) -> bool:
+    """Tell whether letters meet digits or symbols, or cases alternate as no word does."""
+    letters = any(c.isalpha() for c in value)
+    others = any(not c.isalpha() and c not in "_-. " for c in value)
+    humps = sum(a.islower() and b.isupper() for a, b in zip(value, value[1:], strict=False))
+    return (letters and others) or humps >= 3  # noqa: PLR2004
+
+
+def _plain(value: str) -> bool:
+    words = [word.lower() for word in re.findall(r"[A-Za-z]+", value)]
+    if any(c.isdigit() for c in value) or not words:
+        return value.lower() in WORD_LISTS.plain
+    return all(word in WORD_LISTS.plain or len(set(word)) == 1 for word in words) or (
+        words[0] in {"your", "my", "some", "insert", "enter", "replace", "example", "put"} and not value.isalpha()
+    )
+
+
+def _passphrase(value: str) -> bool:
+    words = value.split(" ")
+    common = sum(word.lower().strip(".,!") in WORD_LISTS.plain for word in words)
+    return 3 <= len(words) <= 24 and common == 0 and all(2 < len(word) < 12 for word in words)  # noqa: PLR2004

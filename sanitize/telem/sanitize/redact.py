@@ -1,0 +1,276 @@
+"""The judge of attributes: the policy first, then the rules; whatever happens, no value passes unjudged.
+
+A value that cannot be judged, because a rule raises, becomes a marker. It is never passed through.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from .assign import is_secret, secret_class
+from .policy import SHAPES, Action, AttributeRule, Policy, Profile
+from .pseudonym import Pseudonyms, is_stand_in
+from .rules import Rule, shipped_rules
+from .scan import Scanner, marker
+
+if TYPE_CHECKING:
+    from .engines import Engine
+    from .records import Attribute
+
+CLEAN_VALUES_MAX = 20_000
+"""Values remembered as clean; when full, the memory is emptied, which costs one scan a value."""
+
+CLEAN_CHARS_MAX = 256
+"""Longer values hardly repeat."""
+
+HANDLERS_MAX = 4_096
+"""Attribute names remembered; a sender can invent names without end."""
+
+DEPTH_MAX = 16
+"""How deep lists, maps and JSON in strings are followed; deeper values are scanned as JSON text."""
+
+FAILED: Final = marker("sanitizer-error")
+
+
+class Dropped:
+    """The type of `DROPPED`."""
+
+    def __repr__(self) -> str:
+        return "DROPPED"
+
+
+DROPPED: Final = Dropped()
+"""Stands for an attribute that is not stored."""
+
+Handler = Callable[[str], "str | Dropped"]
+
+
+class Tally:
+    """Counts of what was done: by rule and attribute, never with a value."""
+
+    def __init__(self) -> None:
+        self.redactions: Counter[tuple[str, str]] = Counter()
+        self.errors: Counter[str] = Counter()
+
+    def take(self) -> tuple[dict[tuple[str, str], int], dict[str, int]]:
+        """Return the counts of redactions by (rule, attribute) and of errors by attribute, and start anew."""
+        counts = dict(self.redactions), dict(self.errors)
+        self.redactions.clear()
+        self.errors.clear()
+        return counts
+
+
+class Redactor:
+    """Applies a policy. Not safe for use by several threads at once; make one for each."""
+
+    def __init__(
+        self, policy: Policy, key: bytes, *, rules: tuple[Rule, ...] | None = None, engine: Engine | None = None
+    ) -> None:
+        self.policy = policy
+        self.tally = Tally()
+        self.pseudonyms = Pseudonyms(key)
+        chosen = [rule for rule in (rules or shipped_rules()) if rule.id not in policy.rules_off]
+        self.scanner = Scanner(chosen, self.pseudonyms, engine, allow=policy.allow, allow_domains=policy.allow_domains)
+        self._off = policy.profile is Profile.OFF
+        self._clean: dict[str, None] = {}
+        self._kept: dict[str, None] = {}
+        self._handlers: dict[str, Handler] = {}
+        self._names = {name: name for name in policy.exact}
+
+    def handler(self, key: str) -> Handler:
+        """Return the function that judges string values of the attribute `key`."""
+        handler = self._handlers.get(key)
+        if handler is None:
+            if len(self._handlers) > HANDLERS_MAX:
+                self._handlers.clear()
+            handler = self._handlers[key] = self._make(key, self.policy.rule_for(key))
+        return handler
+
+    def attribute(self, key: str, value: Attribute) -> Attribute | Dropped:
+        """Judge one attribute of any type, or return `DROPPED`."""
+        if isinstance(value, str):
+            return self.handler(key)(value)
+        if value is None or self._off:
+            return value
+        try:
+            return self._composite(key, value)
+        except Exception:  # noqa: BLE001 - fail closed, whatever it was
+            return self._failed(key)
+
+    def name(self, key: str) -> str:
+        """Return the name of an attribute, scanned unless it is known."""
+        known = self._names.get(key)
+        if known is None:
+            if len(self._names) > HANDLERS_MAX:
+                self._names = {name: name for name in self.policy.exact}
+            known = self._names[key] = key if self._off else self._scan("attribute name", key)
+        return known
+
+    def text(self, value: str) -> str:
+        """Judge a text that has no name, such as a log body or a status message."""
+        return value if self._off else self._scan("text", value)
+
+    def _make(self, key: str, rule: AttributeRule) -> Handler:
+        if self._off:
+            return lambda value: value
+        if rule.action is Action.KEEP:
+            return self._keep(key, rule.shape or "")
+        if rule.action is Action.DROP:
+            return lambda _value: DROPPED
+        if rule.action is Action.HASH:
+            kind, of = rule.kind or "value", self.pseudonyms.of
+            return lambda value: of(kind, value) if value else value
+        if rule.action is Action.LENGTH:
+            return lambda value: self._length(rule.kind or "value", value)
+        where = self.name(key)
+        return lambda value: self._scan(where, value)
+
+    def _keep(self, key: str, shape: str) -> Handler:
+        fits = SHAPES[shape].fullmatch
+        where = self.name(key)
+        kept, holds_token = self._kept, self.scanner.holds_token
+
+        def keep(value: str) -> str:
+            if value in kept:
+                return value
+            if fits(value) is None or holds_token(value):
+                return self._scan(where, value)
+            _remember(kept, value)
+            return value
+
+        return keep
+
+    def _length(self, kind: str, value: str) -> str:
+        if is_length(value):
+            return value
+        return f'{{"length":{len(value)},"digest":"{self.pseudonyms.of(kind, value)}"}}'
+
+    def _composite(self, key: str, value: Attribute) -> Attribute | Dropped:
+        rule = self.policy.rule_for(key)
+        if rule.action is Action.DROP:
+            return DROPPED
+        if rule.action in {Action.HASH, Action.LENGTH}:
+            handler = self.handler(key)
+            if isinstance(value, (bytes, list, dict)):
+                return handler(value.hex() if isinstance(value, bytes) else orjson.dumps(value, default=str).decode())
+            return handler(str(value)) if rule.action is Action.HASH else value
+        if isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, bytes):
+            return self._bytes(key, value)
+        return self._walk(self.name(key), value, 0)
+
+    def _bytes(self, key: str, value: bytes) -> bytes:
+        text = value.decode("utf-8", "replace")
+        clean = self._scan(self.name(key), text)
+        return value if clean == text else clean.encode()
+
+    def _scan(self, where: str, value: str) -> str:
+        if value in self._clean:
+            return value
+        try:
+            clean = self._judge(where, value)
+        except Exception:  # noqa: BLE001 - fail closed, whatever it was
+            return self._failed(where)
+        if clean == value:
+            _remember(self._clean, value)
+        return clean
+
+    def _failed(self, where: str) -> str:
+        self.tally.errors[where] += 1
+        return FAILED
+
+    def _judge(self, where: str, value: str) -> str:
+        if not value.isascii():
+            value = whole(value)
+        if value[:1] in "{[" and value[-1:] in "}]" and len(value) > 1:
+            value = self._json(where, value, 0)
+        return self.scanner.clean(value, lambda rule: self._note(rule, where))
+
+    def _note(self, rule: str, where: str) -> None:
+        self.tally.redactions[rule, where] += 1
+
+    def _json(self, where: str, value: str, depth: int) -> str:
+        """Clean JSON inside a string, and write it anew only if something had to go."""
+        try:
+            parsed = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return value
+        clean = self._walk(where, parsed, depth)
+        return value if clean == parsed else orjson.dumps(clean).decode()
+
+    def _walk(self, where: str, value: Attribute, depth: int) -> Attribute:
+        if isinstance(value, str):
+            if depth < DEPTH_MAX and value[:1] in "{[" and len(value) > 1:
+                value = self._json(where, value, depth + 1)
+            return self.scanner.clean(value, lambda rule: self._note(rule, where))
+        if depth >= DEPTH_MAX:
+            return value if isinstance(value, (bool, int, float, type(None))) else self._too_deep(where, value)
+        if isinstance(value, list):
+            return self._list(where, value, depth)
+        if isinstance(value, dict):
+            return self._dict(where, value, depth)
+        return value
+
+    def _too_deep(self, where: str, value: Attribute) -> str:
+        text = orjson.dumps(value, default=str).decode()
+        return self.scanner.clean(text, lambda rule: self._note(rule, where))
+
+    def _list(self, where: str, items: list[Attribute], depth: int) -> list[Attribute]:
+        """Clean a list; an element after `--password` is a password, as in the arguments of a command."""
+        clean: list[Attribute] = []
+        flag = ""
+        for item in items:
+            clean.append(self._named(where, flag, item, depth))
+            flag = item[1:].lstrip("-") if isinstance(item, str) and item[:1] == "-" and "=" not in item else ""
+        return clean
+
+    def _dict(self, where: str, items: dict[str, Attribute], depth: int) -> dict[str, Attribute]:
+        """Clean a map; its keys are names, and so is the `name` beside a `value`."""
+        pair = items.get("name", items.get("key")) if "value" in items else None
+        clean: dict[str, Attribute] = {}
+        for key, item in items.items():
+            name = pair if key == "value" and isinstance(pair, str) else key
+            clean[self.scanner.clean(key) if len(key) > 5 else key] = self._named(where, name, item, depth)  # noqa: PLR2004
+        return clean
+
+    def _named(self, where: str, name: str, item: Attribute, depth: int) -> Attribute:
+        if isinstance(item, bytes):
+            return self._bytes(where, item)
+        if isinstance(item, str) and name and (kind := secret_class(name)) and _is_open(item):
+            if is_secret(item, kind, quoted=True):
+                self._note("assignment", where)
+                return marker("assignment")
+        return self._walk(where, item, depth + 1)
+
+
+def _remember(values: dict[str, None], value: str) -> None:
+    if len(value) <= CLEAN_CHARS_MAX:
+        if len(values) >= CLEAN_VALUES_MAX:
+            values.clear()
+        values[value] = None
+
+
+def _is_open(value: str) -> bool:
+    return not value.startswith("[REDACTED:") and not is_stand_in(value)
+
+
+def whole(value: str) -> str:
+    """Return `value` with lone surrogates replaced: they cannot be encoded, so no engine and no file would take them."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return value
+
+
+def is_length(value: str) -> bool:
+    """Tell whether a value is what `LENGTH` leaves of one."""
+    if not value.startswith('{"length":') or len(value) > CLEAN_CHARS_MAX:
+        return False
+    digest = value.partition('"digest":"')[2]
+    return digest.endswith('"}') and is_stand_in(digest[:-2])

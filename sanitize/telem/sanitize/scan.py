@@ -1,0 +1,191 @@
+"""Scanning: from a text to the spans that must go, and to the text without them.
+
+The gate says which rules could match at all; only those look. A rule is compiled when it is first triggered. What
+they find is merged and replaced from the right. A changed text is scanned again until nothing changes, so that a
+second sanitizing is a no-op by construction.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from .assign import assignments
+from .detect import private_keys
+from .engines import Engine, Mark, best_engine
+from .flat import Flat, Span, flatten, merge, starts_word
+from .pseudonym import STAND_IN, Pseudonyms, is_stand_in
+from .unwrap import runs, views
+from .validators import VALIDATORS
+
+if TYPE_CHECKING:
+    from .rules import Rule
+
+ROUNDS_MAX = 4
+"""Rounds until a text is taken as stable; two do in all but contrived cases."""
+
+TEXT_CHARS_MIN = 6
+"""Shorter texts hold nothing: the shortest e-mail address has six characters."""
+
+REJECTED_CHARS_MAX = 256
+"""A token this long that fails its checks is skipped whole, so that `sk-sk-sk-…` cannot cost quadratic time."""
+
+Find = Callable[[Flat], Iterable[Span]]
+Detector = Callable[["Rule", int, Engine], Find]
+Note = Callable[[str], None]
+
+DETECTORS: dict[str, Detector] = {"assignment": assignments, "private-key": private_keys}
+
+MARKER = re.compile(r"\[REDACTED:[a-z0-9-]+\]|" + STAND_IN.pattern, re.ASCII)
+
+
+class Scanner:
+    """All rules in one engine. Not aware of attributes or policy."""
+
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        pseudonyms: Pseudonyms,
+        engine: Engine | None = None,
+        *,
+        allow: Iterable[str] = (),
+        allow_domains: Iterable[str] = (),
+    ) -> None:
+        self.rules = tuple(rules)
+        self.engine = engine or best_engine()
+        self._pseudonyms = pseudonyms
+        self._finds: dict[int, Find] = {}
+        marks, self._owners = _marks(self.rules)
+        self._gate = self.engine.gate(marks)
+        self._runs = runs(self.engine)
+        self._allow = frozenset(allow)
+        self._allow_domains = frozenset(allow_domains)
+
+    def clean(self, text: str, note: Note | None = None) -> str:
+        """Return `text` without what must go; `note` is told the rule of each replacement."""
+        for _ in range(ROUNDS_MAX):
+            spans = self.spans(text)
+            if not spans:
+                return text
+            text = self._replace(text, spans, note)
+        return text
+
+    def spans(self, text: str) -> list[Span]:
+        """Return what must go, left to right, without overlaps."""
+        if len(text) < TEXT_CHARS_MIN:
+            return []
+        flat = flatten(text)
+        found = self._look(flat)
+        for view in views(flat, self._runs):
+            found += [view.back(span) for span in self._look(view.flat)]
+        if not found:
+            return found
+        kept = self._without_markers(flat.text, [span for span in found if not self._allowed(text[span.start : span.end])])
+        return merge(kept) if kept else kept
+
+    def _allowed(self, value: str) -> bool:
+        return value in self._allow or value.rpartition("@")[2].lower() in self._allow_domains
+
+    def holds_token(self, text: str) -> bool:
+        """Tell whether a short value of a harmless shape is a token all the same; looks with the token rules only."""
+        flat = flatten(text)
+        triggered = {owner for mark in self._gate(flat) for owner in self._owners[mark]}
+        return any(True for i in triggered if self.rules[i].find == "token" for _ in self._find(i)(flat))
+
+    def _look(self, flat: Flat) -> list[Span]:
+        found: list[Span] = []
+        triggered = {owner for mark in self._gate(flat) for owner in self._owners[mark]}
+        for index in triggered:
+            found.extend(self._find(index)(flat))
+        return found
+
+    def _find(self, index: int) -> Find:
+        find = self._finds.get(index)
+        if find is None:
+            find = self._finds[index] = _compile(self.rules[index], index, self.engine)
+        return find
+
+    def _without_markers(self, text: str, found: list[Span]) -> list[Span]:
+        taken = [
+            match.span() for match in MARKER.finditer(text) if match.group()[0] == "[" or is_stand_in(match.group())
+        ]
+        if not taken:
+            return found
+        return [s for s in found if not any(start < s.end and s.start < end for start, end in taken)]
+
+    def _replace(self, text: str, spans: list[Span], note: Note | None) -> str:
+        pieces: list[str] = []
+        at = 0
+        for span in spans:
+            stand_in = self._pseudonyms.of(span.kind, text[span.start : span.end]) if span.kind else marker(span.rule)
+            pieces += (text[at : span.start], stand_in)
+            at = span.end
+            if note is not None:
+                note(span.rule)
+        pieces.append(text[at:])
+        return "".join(pieces)
+
+
+def marker(rule: str) -> str:
+    """Return what stands where a secret stood. Only its rule is said: no length, no digits, no hash."""
+    return f"[REDACTED:{rule}]"
+
+
+def _marks(rules: tuple[Rule, ...]) -> tuple[list[Mark], list[list[int]]]:
+    owners: dict[Mark, list[int]] = {}
+    for index, rule in enumerate(rules):
+        for trigger in rule.triggers:
+            owners.setdefault(Mark(trigger, pattern=False, ignore_case=rule.ignore_case), []).append(index)
+        if rule.gate:
+            owners.setdefault(Mark(rule.gate, pattern=True, ignore_case=rule.ignore_case), []).append(index)
+    return list(owners), list(owners.values())
+
+
+def _compile(rule: Rule, rank: int, engine: Engine) -> Find:
+    if rule.find == "detector":
+        return DETECTORS[rule.id](rule, rank, engine)
+    return _token(rule, rank) if rule.find == "token" else _pattern(rule, rank, engine)
+
+
+def _accepts(rule: Rule) -> Callable[[str], bool]:
+    checks = [VALIDATORS[name] for name in rule.checks]
+    return lambda value: all(check(value) for check in checks)
+
+
+def _token(rule: Rule, rank: int) -> Find:
+    match_at = re.compile(rule.pattern, re.ASCII | (re.IGNORECASE if rule.ignore_case else re.NOFLAG)).match
+    accepts = _accepts(rule)
+
+    def find(flat: Flat) -> Iterator[Span]:
+        text = flat.text
+        place = text.lower() if rule.ignore_case else text
+        for trigger in rule.triggers:
+            literal = trigger.lower() if rule.ignore_case else trigger
+            at = place.find(literal)
+            while at >= 0:
+                step = 1
+                match = match_at(text, at) if not rule.edge or starts_word(text, at) else None
+                if match is not None:
+                    start, end = match.span(rule.group)
+                    accepted = accepts(text[start:end])
+                    if accepted:
+                        yield Span(start, end, rule.id, rule.kind, rank)
+                    if accepted or end - at > REJECTED_CHARS_MAX:
+                        step = max(1, end - at)
+                at = place.find(literal, at + step)
+
+    return find
+
+
+def _pattern(rule: Rule, rank: int, engine: Engine) -> Find:
+    matches = engine.finder(rule.pattern, ignore_case=rule.ignore_case)
+    accepts = _accepts(rule)
+
+    def find(flat: Flat) -> Iterator[Span]:
+        for groups in matches(flat):
+            start, end = groups[rule.group]
+            if end > start and accepts(flat.text[start:end]) and (not rule.edge or starts_word(flat.text, start)):
+                yield Span(start, end, rule.id, rule.kind, rank)
+
+    return find

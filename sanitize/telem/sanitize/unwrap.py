@@ -1,0 +1,122 @@
+"""Looking through one level of wrapping: colours, escapes, percent signs, entities, base64 and hex.
+
+A view is the text as it would read unwrapped, with the way back: a span in the view becomes the span of the original
+that it came from. Only one level is undone; what is wrapped twice was wrapped on purpose.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from .flat import Flat, Span
+
+if TYPE_CHECKING:
+    from .engines import Engine, Finder
+
+RUN_CHARS_MIN = 24
+"""Shorter base64 runs are words, ids and paths."""
+
+PEEK_CHARS = 64
+"""Enough of a run to see that it holds an image or a digest rather than text."""
+
+ESCAPE = re.compile(
+    r"\\u(?P<u>00[0-9A-Fa-f]{2})|\\x(?P<x>[0-9A-Fa-f]{2})|%(?P<p>[0-9A-Fa-f]{2})|&#(?P<d>\d{2,3});|"
+    r"&#[xX](?P<h>[0-9A-Fa-f]{2});|&(?P<e>quot|amp|lt|gt|apos);|(?P<s>\\/)|"
+    r"(?P<a>(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|\\e)\[[0-9;]{0,12}[mK])",
+    re.ASCII,
+)
+ENTITIES = {"quot": '"', "amp": "&", "lt": "<", "gt": ">", "apos": "'"}
+
+
+class View(NamedTuple):
+    """An unwrapped text; `places[i]` is where its character `i` starts in the original, plus one entry for the end."""
+
+    flat: Flat
+    places: list[int] | None
+    start: int
+    end: int
+
+    def back(self, span: Span) -> Span:
+        """Return the span of the original; a hit inside base64 takes the whole run."""
+        if self.places is None:
+            return span._replace(start=self.start, end=self.end)
+        return span._replace(start=self.places[span.start], end=self.places[span.end])
+
+
+def runs(engine: Engine) -> Finder:
+    """Return the finder of runs that could be base64 or hex."""
+    return engine.finder(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+
+
+def views(flat: Flat, find_runs: Finder) -> Iterator[View]:
+    """Return the readings of the text that differ from the text."""
+    text = flat.text
+    if ("\\" in text or "%" in text or "&" in text or "\x1b" in text) and ESCAPE.search(text):
+        yield _unescaped(text)
+    if len(text) >= RUN_CHARS_MIN:
+        for ((start, end), *_) in find_runs(flat):
+            for at in (start, start + 1):
+                decoded = _decoded(text[at:end])
+                if decoded:
+                    yield View(decoded, None, at, end)
+                    break
+
+
+def _unescaped(text: str) -> View:
+    pieces: list[str] = []
+    places: list[int] = []
+    at = 0
+    for match in ESCAPE.finditer(text):
+        plain = _plain(match)
+        pieces += (text[at : match.start()], plain)
+        places += range(at, match.start())
+        places += [match.start()] * len(plain)
+        at = match.end()
+    pieces.append(text[at:])
+    places += range(at, len(text) + 1)
+    joined = "".join(pieces)
+    return View(Flat(joined, joined.encode("ascii")), places, 0, len(text))
+
+
+def _plain(match: re.Match[str]) -> str:
+    group, value = match.lastgroup or "", match.group(match.lastgroup or 0)
+    if group == "a":
+        return ""
+    if group == "s":
+        return "/"
+    if group == "e":
+        return ENTITIES[value]
+    code = int(value, 10 if group == "d" else 16)
+    return chr(code) if code < 0x7F else "\x7f"  # noqa: PLR2004 - beyond ASCII
+
+
+def _decoded(run: str) -> Flat | None:
+    body = run.rstrip("=")
+    if body.isalpha() or body.isdigit() or len(body) < RUN_CHARS_MIN:
+        return None
+    if len(body) % 2 == 0 and re.fullmatch(r"[0-9a-f]+|[0-9A-F]+", body):
+        return _readable(binascii.unhexlify(body))
+    head = _base64(body[:PEEK_CHARS])
+    if head is None or _readable(head) is None:
+        return None
+    whole = _base64(body)
+    return None if whole is None else _readable(whole)
+
+
+def _base64(body: str) -> bytes | None:
+    body = body.replace("-", "+").replace("_", "/")
+    body = body[: len(body) // 4 * 4 + (len(body) % 4 if len(body) % 4 > 1 else 0)]
+    try:
+        return b64decode(body + "=" * (-len(body) % 4), validate=True)
+    except binascii.Error:
+        return None
+
+
+def _readable(data: bytes) -> Flat | None:
+    if not data.isascii() or any(byte < 32 and byte not in b"\t\n\r\x1b" for byte in data[:PEEK_CHARS]):  # noqa: PLR2004
+        return None
+    return Flat(data.decode("ascii"), data)

@@ -1,0 +1,174 @@
+"""Second opinions: small total functions that say whether a text that has the looks also has the substance.
+
+A rule names the checks its value must pass. They see only the value, never its surroundings.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Callable
+from math import log2
+
+Validator = Callable[[str], bool]
+
+CARD_DIGITS_MIN, CARD_DIGITS_MAX = 13, 19
+IBAN_REST = 1
+PHONE_DIGITS_MIN, PHONE_DIGITS_MAX = 9, 15
+
+
+def entropy(value: str) -> float:
+    """Return the Shannon entropy in bits a character."""
+    size = len(value)
+    return -sum(n / size * log2(n / size) for n in Counter(value).values()) if size else 0.0
+
+
+def entropy_low(value: str) -> bool:
+    """Accept all but the most monotonous values: a floor that only kills `xxxxxxxx` and `aaaa-aaaa`."""
+    return entropy(value) >= 2.3  # noqa: PLR2004 - eight characters of five kinds
+
+
+def entropy_high(value: str) -> bool:
+    """Accept what looks drawn at random: for marks so short that words begin with them."""
+    return entropy(value) >= 3.0  # noqa: PLR2004 - English words of that length stay below
+
+
+def has_digit(value: str) -> bool:
+    """Accept a value with at least one digit: random tokens have one, words do not."""
+    return any("0" <= c <= "9" for c in value)
+
+
+def has_letter(value: str) -> bool:
+    """Accept a value with at least one letter."""
+    return any(c.isalpha() for c in value)
+
+
+def has_digit_or_case(value: str) -> bool:
+    """Accept a value with a digit or with both cases: kebab-case words have neither."""
+    return has_digit(value) or (value != value.lower() and value != value.upper())
+
+
+def not_masked(value: str) -> bool:
+    """Refuse what was blanked out already: stars, dots, x-es, angle brackets, shell and template variables."""
+    bare = value.strip("*.xX-_# \u2022")
+    return bool(bare) and not re.search(r"\$\{|\$\(|\{\{|%\(|^\$[A-Za-z_]\w*$|^<[^<>]*>$|^\{[\w.]*\}$|\.\.\.$", value)
+
+
+def luhn(value: str) -> bool:
+    """Accept digits whose Luhn sum is right and which do not all repeat."""
+    digits = [int(c) for c in value if c.isdigit()]
+    if not CARD_DIGITS_MIN <= len(digits) <= CARD_DIGITS_MAX or len(set(digits)) == 1:
+        return False
+    odd = digits[-1::-2]
+    even = [2 * d - 9 if d > 4 else 2 * d for d in digits[-2::-2]]  # noqa: PLR2004 - the digit sum of 2 * d
+    return (sum(odd) + sum(even)) % 10 == 0
+
+
+def iban(value: str) -> bool:
+    """Accept an account number whose ISO 7064 remainder is 1."""
+    compact = re.sub(r"[ -]", "", value).upper()
+    turned = compact[4:] + compact[:4]
+    if not turned.isalnum():
+        return False
+    return int("".join(str(int(c, 36)) for c in turned)) % 97 == IBAN_REST
+
+
+def ssn(value: str) -> bool:
+    """Accept a US social security number in an area, group and serial that can be issued."""
+    area, group, serial = re.split(r"[- .]", value)
+    return area not in {"000", "666"} and area < "900" and group != "00" and serial != "0000"
+
+
+def phone(value: str) -> bool:
+    """Accept a plausible amount of digits that do not all repeat."""
+    digits = re.sub(r"\D", "", value)
+    return PHONE_DIGITS_MIN <= len(digits) <= PHONE_DIGITS_MAX and len(set(digits)) > 3  # noqa: PLR2004
+
+
+def public_ip(value: str) -> bool:
+    """Accept an address that the whole world can reach: not private, local, documentation or multicast."""
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return address.is_global and not address.is_multicast
+
+
+def person(value: str) -> bool:
+    """Accept a name of people; refuse the names of machines and of nobody."""
+    return value.lower() not in NOBODY and not value.lower().endswith("[bot]")
+
+
+def mailbox(value: str) -> bool:
+    """Accept an address of a person: not a service account of a forge, not a file, not a version of a package."""
+    local, _, domain = value.lower().partition("@")
+    top = domain.rpartition(".")[2]
+    if top in FILE_ENDINGS or local in NO_PERSON or local.startswith(("noreply+", "no-reply")):
+        return False
+    return not domain.startswith(("noreply.", "users.noreply.")) or "+" in local
+
+
+def not_code(value: str) -> bool:
+    """Refuse calls, member accesses, variables and paths where a literal was expected."""
+    return CODE_LIKE.search(value) is None
+
+
+def not_port(value: str) -> bool:
+    """Refuse a bare number of up to five digits, as in `-u 1000:1000`, and the names of groups."""
+    return not (value.isdigit() and len(value) <= 5) and value not in NOBODY  # noqa: PLR2004
+
+
+def not_route(value: str) -> bool:
+    """Refuse a port and the path after it, where a password in a URL was expected."""
+    return re.match(r"[0-9]{2,5}/|/", value) is None
+
+
+def not_page(value: str) -> bool:
+    """Refuse the last part of a path that is a file or a page rather than a person."""
+    return value.rpartition(".")[2].lower() not in FILE_ENDINGS
+
+
+CODE_LIKE = re.compile(r"[A-Za-z_]\w*\(|\A[A-Za-z_]\w*(?:\.[A-Za-z_]+)+\Z|\A[$/~]|\A\./|::|->|\A\{|\A<|\A%[A-Za-z]\w*%\Z", re.ASCII)
+FILE_ENDINGS = frozenset(
+    "png jpg jpeg gif svg webp ico js mjs cjs ts tsx jsx css scss html htm json yaml yml toml md txt py rb go rs java kt"
+    " php sh c h cpp hpp lock local internal localhost test2 php".split()
+)
+NO_PERSON = frozenset("git noreply no-reply donotreply do-not-reply root postmaster mailer-daemon action".split())
+"""Local parts that name no person: `git@github.com` is the address of every repository."""
+
+NOBODY = frozenset(
+    "root admin administrator user users username your-name yourname you me name ubuntu debian runner runneradmin"
+    " vagrant ec2-user azureuser vscode codespace node nobody shared public default guest app appuser docker git"
+    " jenkins gitpod circleci travis build builder builduser ci linuxbrew homebrew wheel staff sudo adm daemon www-data"
+    " postgres mysql redis nginx systemd-network github-actions dependabot renovate container work workspace user1"
+    " sandbox pi opc core nixbld nix kali foo bar baz xxx ... all_users defaultaccount wsiaccount null none some_user"
+    " someuser your_user your-username your_username myuser me_user tty video audio disk mail games man utmp shadow"
+    " messagebus syslog".split()
+)
+"""Account names that say nothing about a person."""
+
+
+VALIDATORS: dict[str, Validator] = {
+    function.__name__.replace("_", "-"): function
+    for function in (
+        entropy_high,
+        entropy_low,
+        has_digit,
+        has_digit_or_case,
+        has_letter,
+        iban,
+        luhn,
+        mailbox,
+        not_code,
+        not_masked,
+        not_page,
+        not_port,
+        not_route,
+        person,
+        phone,
+        public_ip,
+        ssn,
+    )
+}
+"""The checks a rule may name."""
