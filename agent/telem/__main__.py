@@ -1,0 +1,5 @@
+"""`python -m telem`."""
+
+from telem.agent.cli import main
+
+main()

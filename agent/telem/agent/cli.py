@@ -1,0 +1,159 @@
+"""The command line: parse, call, print. Data goes to standard output, talk to standard error.
+
+Exit status: 0 fine, 1 failed, 2 usage.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .config import SETTINGS, Config, ConfigError, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the flags of these settings (`home` always), and its function a `Config` first."""
+    chosen = [setting for setting in SETTINGS if setting.name in ("home", *names)]
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def call(**given: Any) -> None:
+            flags = {setting.name: given.pop(setting.name) for setting in chosen}
+            function(load(flags), **given)
+
+        for setting in reversed(chosen):
+            call = click.option(setting.flag, setting.name, help=f"{setting.sentence} [{setting.env}]")(call)
+        return call
+
+    return decorate
+
+
+SERVING = tuple(setting.name for setting in SETTINGS[1:])
+
+
+class Group(click.Group):
+    """Commands in the order they are written, errors as one line with what to try next."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except ConfigError as error:
+            _fail(error, EXIT_USAGE)
+        except (RuntimeError, OSError, ValueError) as error:
+            _fail(error, EXIT_FAILED)
+
+
+def _fail(error: Exception, status: int) -> None:
+    from .errors import hint  # noqa: PLC0415 (its imports cost 100 ms, which only a failure needs)
+
+    click.echo(f"telem-agent: {error}", err=True)
+    if text := hint(error):
+        click.echo(f"  {text}", err=True)
+    sys.exit(status)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="telem-agent", prog_name="telem-agent")
+def cli() -> None:
+    """What your coding agents cost, where they fail and what they do: kept on this machine, asked in SQL."""
+
+
+@cli.command()
+@with_settings(*SERVING)
+def start(config: Config, **_: Any) -> None:
+    """Start the daemon in the background; returns when it accepts data."""
+    from . import daemon_commands  # noqa: PLC0415
+
+    daemon_commands.start(config)
+
+
+@cli.command()
+@with_settings(*SERVING)
+@click.option("--ready-fd", type=int, hidden=True, help="Descriptor to write to once it accepts data.")
+def run(config: Config, ready_fd: int | None) -> None:
+    """Run the daemon in the foreground, for service managers."""
+    from . import daemon_commands  # noqa: PLC0415
+
+    daemon_commands.run(config, ready_fd)
+
+
+@cli.command()
+@with_settings()
+def stop(config: Config) -> None:
+    """Stop the daemon; what is under way is written first."""
+    from . import daemon_commands  # noqa: PLC0415
+
+    daemon_commands.stop(config)
+
+
+@cli.command()
+@with_settings(*SERVING)
+def restart(config: Config) -> None:
+    """Stop the daemon if it runs, and start it."""
+    from . import daemon_commands  # noqa: PLC0415
+
+    daemon_commands.stop(config)
+    daemon_commands.start(config)
+
+
+@cli.command()
+@with_settings()
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
+def status(config: Config, as_json: bool) -> None:
+    """Say whether the daemon runs, since when, and what it holds. Exit status 1 when it does not run."""
+    from . import daemon_commands  # noqa: PLC0415
+
+    if not daemon_commands.status(config, as_json):
+        sys.exit(EXIT_FAILED)
+
+
+@cli.command()
+@with_settings()
+@click.option("-n", "--lines", default=50, show_default=True, help="How many lines.")
+@click.option("-f", "--follow", is_flag=True, help="Go on as lines are added.")
+def logs(config: Config, lines: int, follow: bool) -> None:
+    """Show the daemon's own log."""
+    from . import daemon_commands  # noqa: PLC0415
+
+    daemon_commands.logs(config, lines, follow)
+
+
+@cli.command()
+@with_settings()
+def compact(config: Config) -> None:
+    """Make the journal into Parquet now; it happens by itself every hour."""
+    from . import daemon_commands  # noqa: PLC0415
+
+    daemon_commands.compact(config)
+
+
+@cli.command()
+def settings() -> None:
+    """List every setting: name, environment variable, default, meaning."""
+    for setting in SETTINGS:
+        default = ", ".join(setting.default) if isinstance(setting.default, tuple) else setting.default
+        click.echo(f"{setting.name}  [{setting.env}]  default: {default if default != '' else '-'}")
+        click.echo(f"    {setting.sentence}")
+
+
+def main() -> None:
+    """Entry point of the command."""
+    try:
+        cli(prog_name="telem-agent")
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(EXIT_FAILED)

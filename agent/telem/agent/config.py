@@ -1,0 +1,157 @@
+"""Settings: one table of name, default and sentence, from which flags, environment, file, help and docs come.
+
+Precedence: flag > environment > `config.toml` > default. `home` says where `config.toml` lies, so it comes from the flag or
+the environment only.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+
+from telem.sanitize.policy import Profile
+from telem.storage.layout import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENV_PREFIX = "TELEM_AGENT_"
+PORT_MAX = 65535
+
+
+class ConfigError(ValueError):
+    """A setting cannot be used; the message names it, where it stands and what it may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting. The type of `default` is the setting's type."""
+
+    name: str
+    default: str | int | tuple[str, ...]
+    sentence: str
+
+    @property
+    def env(self) -> str:
+        return ENV_PREFIX + self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("home", "", "Folder that holds data, configuration, logs and state; empty means the user's data folder."),
+    Setting("bind", "127.0.0.1", "Address to listen on. Anything but a loopback address is refused."),
+    Setting("otlp_http_port", 4318, "Port for OTLP over HTTP; 0 takes any free one."),
+    Setting("otlp_grpc_port", 4317, "Port for OTLP over gRPC; 0 takes any free one."),
+    Setting("query_port", 8123, "Port for status and questions over HTTP; 0 takes any free one."),
+    Setting("body_limit_bytes", 64 * 1024 * 1024, "Largest request accepted, also after decompression."),
+    Setting("profile", Profile.STANDARD.value, "How strictly to sanitize: standard, strict (content is reduced to its length) or off."),
+    Setting("segment_age_s", 3600, "A journal segment is closed and becomes Parquet when it is this old."),
+    Setting("allowed_hosts", (), "Further names by which HTTP clients may address this machine, beside loopback."),
+    Setting("log_level", "info", "How much the daemon's own log says: debug, info, warning or error."),
+)  # fmt: skip
+
+_CHOICES = {
+    "profile": tuple(profile.value for profile in Profile),
+    "log_level": ("debug", "info", "warning", "error"),
+    "bind": ("127.0.0.1", "::1", "localhost"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings in force, validated."""
+
+    home: Path
+    bind: str
+    otlp_http_port: int
+    otlp_grpc_port: int
+    query_port: int
+    body_limit_bytes: int
+    profile: str
+    segment_age_s: int
+    allowed_hosts: tuple[str, ...]
+    log_level: str
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.home)
+
+
+def default_home() -> Path:
+    """The user's data folder, as the platform has it."""
+    return Path(platformdirs.user_data_dir("telem-agent", appauthor=False))
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Config:
+    """Put the settings together.
+
+    Args:
+        flags: what the command line gave; None stands for not given.
+
+    Raises:
+        ConfigError: a value is of the wrong kind or out of range, or `config.toml` has a name we do not know.
+    """
+    environ = os.environ if environ is None else environ
+    home_text = flags.get("home") or environ.get(ENV_PREFIX + "HOME") or ""
+    home = Path(home_text).expanduser().absolute() if home_text else default_home()
+    file = _read_file(home / "config.toml")
+    values: dict[str, Any] = {"home": home}
+    for setting in SETTINGS[1:]:
+        if flags.get(setting.name) is not None:
+            values[setting.name] = _check(setting, flags[setting.name], setting.flag)
+        elif setting.env in environ:
+            values[setting.name] = _check(setting, environ[setting.env], setting.env)
+        elif setting.name in file:
+            values[setting.name] = _check(setting, file[setting.name], str(home / "config.toml"))
+        else:
+            values[setting.name] = setting.default
+    return Config(**values)
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    known = {setting.name for setting in SETTINGS[1:]}
+    for name in found:
+        if name not in known:
+            raise ConfigError(f"{path}: there is no setting {name!r}; there are {', '.join(sorted(known))}")
+    return found
+
+
+def _check(setting: Setting, value: Any, where: str) -> Any:
+    if isinstance(setting.default, tuple):
+        items = value.split(",") if isinstance(value, str) else value
+        if not isinstance(items, list | tuple) or not all(isinstance(item, str) for item in items):
+            raise ConfigError(f"{where}: {setting.name} is a list of names, this is {value!r}")
+        return tuple(item.strip() for item in items if item.strip())
+    if isinstance(setting.default, int):
+        return _check_int(setting, value, where)
+    if not isinstance(value, str):
+        raise ConfigError(f"{where}: {setting.name} is a text, this is {value!r}")
+    choices = _CHOICES.get(setting.name)
+    if choices and value not in choices:
+        raise ConfigError(f"{where}: {setting.name} is one of {', '.join(choices)}; this is {value!r}")
+    return value
+
+
+def _check_int(setting: Setting, value: Any, where: str) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{where}: {setting.name} is a number, this is {value!r}") from error
+    low, high = (0, PORT_MAX) if setting.name.endswith("_port") else (1, 1 << 40)
+    if isinstance(value, bool) or not low <= number <= high:
+        raise ConfigError(f"{where}: {setting.name} lies between {low} and {high}, this is {value!r}")
+    return number

@@ -1,0 +1,229 @@
+"""The daemon: an ordered list of starts and its mirror of stops.
+
+    lock → recover → gate → journals → gRPC door → sockets → keeper        and back, from the right
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal as signals
+import tempfile
+import time
+from importlib import metadata
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from telem.sanitize.gate import Gate
+from telem.sanitize.policy import Profile, shipped_policy
+from telem.sanitize.records import Signal
+from telem.sanitize.redact import Redactor
+from telem.storage.disk import Disk
+from telem.storage.inventory import sizes
+from telem.storage.journal import Journal
+from telem.storage.keys import load_key, load_token
+from telem.storage.ledger import REMEMBER_S, Ledger
+from telem.storage.recovery import recover
+
+from . import grpc
+from .errors import PortError
+from .guard import Guard
+from .http import OtlpHttp
+from .ingest import Committer, Ingest
+from .keeper import Keeper
+from .local import Local
+from .switchboard import Misdialled, Switchboard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .config import Config
+
+STATUS_SCHEMA = 1
+_PACKAGES = ("telem-agent", "aiohttp", "grpcio", "protobuf", "orjson", "duckdb", "pyarrow")
+
+log = logging.getLogger(__name__)
+
+
+class Daemon:
+    """One running daemon; tests start and stop it in their own process.
+
+    Args:
+        on_ready: called once it accepts data, with what `daemon.json` says.
+    """
+
+    def __init__(self, config: Config, on_ready: Callable[[dict[str, Any]], None] | None = None) -> None:
+        self.config = config
+        self.layout = config.layout
+        self.disk = Disk()
+        self.misdialled = Misdialled()
+        self.started_at_s = time.time()
+        self.messages: list[str] = []
+        self.endpoints: dict[str, str] = {}
+        self.ingest: Ingest
+        self.keeper: Keeper
+        self._on_ready = on_ready
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Start, serve until `stop` is called or a signal comes, stop.
+
+        Raises:
+            LockedError: another daemon has this directory.
+            PortError: a port is taken.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            self._take_directory(stack)
+            waiting = self._open_journals(stack)
+            await self._open_doors(stack)
+            self.keeper = Keeper(
+                self.layout, self.ingest.committers, waiting, self.config.segment_age_s, self.disk
+            )
+            keeping = asyncio.create_task(self.keeper.run())
+            stack.push_async_callback(_cancel, keeping)
+            self._announce(stack)
+            gc.freeze()
+            await self._stop.wait()
+            log.info("stopping")
+
+    def stop(self) -> None:
+        """Ask it to stop; what is under way is written first."""
+        self._stop.set()
+
+    # -- starts, each with its stop on the stack -------------------------------------------------------------------
+
+    def _take_directory(self, stack: contextlib.AsyncExitStack) -> None:
+        os.umask(0o077)
+        self.disk.directory(self.layout.home)
+        stack.callback(self.disk.lock(self.layout.lock).release)
+        for path in self.disk.sweep_temporary(self.layout.home):
+            log.info("removed what a crash left: %s", path)
+
+    def _open_journals(self, stack: contextlib.AsyncExitStack) -> dict[Signal, list[int]]:
+        key = load_key(self.layout, self.disk)
+        ledger = Ledger()
+        committers = {}
+        waiting = {}
+        since_us = int((time.time() - REMEMBER_S) * 1e6)
+        for signal in Signal:
+            self.disk.directory(self.layout.journal(signal))
+            found = recover(self.layout, signal, self.disk, since_us)
+            self.messages += found.messages
+            for commit in found.commits:
+                ledger.add(commit.request_id, time.monotonic())
+            committers[signal] = Committer(Journal(self.layout, signal, self.disk, found.next_segment))
+            waiting[signal] = found.waiting
+        for message in self.messages:
+            log.warning("recovery: %s", message)
+        policy = shipped_policy(Profile(self.config.profile))
+        gate, heavy_gate = (Gate(Redactor(policy, key), key) for _ in range(2))
+        self.ingest = Ingest(gate, heavy_gate, committers, ledger)
+        stack.push_async_callback(self.ingest.stop)
+        return waiting
+
+    async def _open_doors(self, stack: contextlib.AsyncExitStack) -> None:
+        config = self.config
+        sockets = stack.enter_context(tempfile.TemporaryDirectory(prefix="telem-"))
+        grpc_path = f"{sockets}/grpc"
+        server = await grpc.start(self.ingest, f"unix:{grpc_path}", config.body_limit_bytes)
+        stack.push_async_callback(server.stop, grpc.STOP_GRACE_S)
+        for name, port in (("HTTP", config.otlp_http_port), ("gRPC", config.otlp_grpc_port)):
+            board = Switchboard(name, lambda: None, grpc_path, self.misdialled)  # type: ignore[arg-type, return-value]  # the door needs the port first
+            board.port = await self._listen(stack, board, port, f"otlp_{name.lower()}_port")
+            door = OtlpHttp(self.ingest, Guard(board.port, config.allowed_hosts), config.body_limit_bytes)
+            http = door.server()
+            board.http = http
+            stack.push_async_callback(http.shutdown, 1.0)
+            self.endpoints[f"otlp_{name.lower()}"] = f"http://{_host(config.bind)}:{board.port}"
+        await self._open_local(stack)
+
+    async def _open_local(self, stack: contextlib.AsyncExitStack) -> None:
+        config = self.config
+        late: list[Any] = []
+        port = await self._listen(stack, lambda: late[0](), config.query_port, "query_port")
+        actions = {("GET", "/status"): self.status, ("POST", "/compact"): lambda: self.keeper.compact_now()}
+        local = Local(Guard(port, config.allowed_hosts), load_token(self.layout, self.disk), actions)
+        late.append(local.server())
+        stack.push_async_callback(late[0].shutdown, 1.0)
+        self.endpoints["query"] = f"http://{_host(config.bind)}:{port}"
+
+    async def _listen(
+        self, stack: contextlib.AsyncExitStack, factory: Callable[[], asyncio.BaseProtocol], port: int, setting: str
+    ) -> int:
+        try:
+            server = await asyncio.get_running_loop().create_server(factory, self.config.bind, port, backlog=512)
+        except OSError as error:
+            raise PortError(
+                f"port {port} ({setting}) on {self.config.bind} cannot be used: {error.strerror or error}",
+                f"Stop what holds it (lsof -i :{port}), or choose another: --{setting.replace('_', '-')} N",
+            ) from error
+        stack.callback(server.close)
+        return int(server.sockets[0].getsockname()[1])
+
+    def _announce(self, stack: contextlib.AsyncExitStack) -> None:
+        said = {"pid": os.getpid(), "started_at_s": self.started_at_s, "endpoints": self.endpoints}
+        self.disk.write(self.layout.daemon, orjson.dumps(said))
+        stack.callback(self.layout.daemon.unlink, missing_ok=True)
+        for number in (signals.SIGTERM, signals.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.stop)
+        log.info("ready: %s", self.endpoints)
+        if self._on_ready:
+            self._on_ready(said)
+
+    # -- what it says of itself ------------------------------------------------------------------------------------
+
+    async def status(self) -> dict[str, Any]:
+        """Everything `telem-agent status` shows."""
+        return {
+            "schema": STATUS_SCHEMA,
+            "pid": os.getpid(),
+            "started_at_s": self.started_at_s,
+            "home": str(self.layout.home),
+            "endpoints": self.endpoints,
+            "signals": {signal.value: self._signal_status(signal) for signal in Signal},
+            "misdialled": self.misdialled.counts,
+            "recovery": self.messages,
+            "sanitizer": {"profile": self.config.profile, **self._tally()},
+            "versions": {name: metadata.version(name) for name in _PACKAGES},
+        }
+
+    def _signal_status(self, signal: Signal) -> dict[str, Any]:
+        counts, found = self.ingest.counts[signal], sizes(self.layout, signal)
+        return {
+            "requests": counts.requests,
+            "records": counts.records,
+            "retried": counts.retried,
+            "refused": counts.refused,
+            "failed": counts.failed,
+            "last_record_at_s": counts.last_record_at_s or None,
+            "journal_bytes": found.journal_bytes,
+            "parquet_bytes": found.parquet_bytes,
+            "parquet_files": found.parquet_files,
+        }
+
+    def _tally(self) -> dict[str, Any]:
+        found: dict[str, int] = {}
+        errors = 0
+        for gate in (self.ingest.gate, self.ingest.heavy_gate):
+            tally = gate.redactor.tally
+            for (rule, _), count in tally.redactions.items():
+                found[rule] = found.get(rule, 0) + count
+            errors += sum(tally.errors.values())
+        return {"redactions": found, "errors": errors}
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _host(bind: str) -> str:
+    return f"[{bind}]" if ":" in bind else bind
+
+

@@ -1,0 +1,179 @@
+"""The commands around the daemon's life."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from . import control
+from .config import SETTINGS
+
+if TYPE_CHECKING:
+    from .config import Config
+
+LOG_LIMIT_BYTES = 1024 * 1024
+"""Of each of the two files of the daemon's own log."""
+
+FOLLOW_S = 0.5
+
+
+def start(config: Config) -> None:
+    """Start in the background; a second start says that it runs already."""
+    running = control.find(config.layout)
+    if running:
+        click.echo(f"telem-agent runs already (process {running.pid}).", err=True)
+        _print_endpoints(running.endpoints, config)
+        return
+    began_s = time.monotonic()
+    said = control.start(["run", *_as_flags(config)], config.layout)
+    click.echo(f"telem-agent started in {time.monotonic() - began_s:.2f} s (process {said['pid']}).", err=True)
+    _print_endpoints(said["endpoints"], config)
+    click.echo("\nPoint Claude Code at it, in the shell you start it from:\n")
+    click.echo("  export CLAUDE_CODE_ENABLE_TELEMETRY=1 OTEL_METRICS_EXPORTER=otlp OTEL_LOGS_EXPORTER=otlp")
+    click.echo("  export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf OTEL_METRIC_EXPORT_INTERVAL=10000")
+    click.echo(f"  export OTEL_EXPORTER_OTLP_ENDPOINT={said['endpoints']['otlp_http']}")
+    click.echo("\nThen ask: telem-agent query cost-analysis")
+
+
+def _as_flags(config: Config) -> list[str]:
+    """The settings in force as flags, so that the child does not depend on this shell's environment."""
+    flags = []
+    for setting in SETTINGS:
+        value = getattr(config, setting.name)
+        flags += [setting.flag, ",".join(value) if isinstance(value, tuple) else str(value)]
+    return flags
+
+
+def _print_endpoints(endpoints: dict[str, str], config: Config) -> None:
+    click.echo(f"  OTLP/HTTP  {endpoints.get('otlp_http', '?')}")
+    click.echo(f"  OTLP/gRPC  {endpoints.get('otlp_grpc', '?')}")
+    click.echo(f"  status     {endpoints.get('query', '?')}")
+    click.echo(f"  data       {config.home}")
+
+
+def run(config: Config, ready_fd: int | None) -> None:
+    """Run in the foreground until a signal comes."""
+    import asyncio  # noqa: PLC0415
+
+    from .daemon import Daemon  # noqa: PLC0415 (0.3 s of imports that the other commands need not pay)
+
+    def on_ready(said: dict[str, Any]) -> None:
+        if ready_fd is None:
+            _print_endpoints(said["endpoints"], config)
+            return
+        os.write(ready_fd, orjson.dumps(said) + b"\n")
+        os.close(ready_fd)
+
+    _log_to(config, to_stderr=ready_fd is None)
+    asyncio.run(_run_daemon(Daemon, config, on_ready))
+
+
+async def _run_daemon(daemon: Any, config: Config, on_ready: Any) -> None:
+    await daemon(config, on_ready).run()
+
+
+def _log_to(config: Config, *, to_stderr: bool) -> None:
+    from logging.handlers import RotatingFileHandler  # noqa: PLC0415
+
+    config.layout.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handlers: list[logging.Handler] = [
+        RotatingFileHandler(config.layout.logs / "daemon.log", maxBytes=LOG_LIMIT_BYTES, backupCount=1, encoding="utf-8")
+    ]
+    if to_stderr:
+        handlers.append(logging.StreamHandler())
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        level=config.log_level.upper(),
+        handlers=handlers,
+        format="%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+    )
+
+
+def stop(config: Config) -> None:
+    """Stop; that none runs is no failure."""
+    pid = control.stop(config.layout)
+    click.echo(f"telem-agent stopped (process {pid})." if pid else "telem-agent does not run.", err=True)
+
+
+def status(config: Config, as_json: bool) -> bool:
+    """Print what the daemon says of itself; returns whether one runs."""
+    running = control.find(config.layout)
+    if running is None:
+        if as_json:
+            click.echo(orjson.dumps({"schema": 1, "running": False, "home": str(config.home)}).decode())
+        else:
+            click.echo(f"telem-agent does not run (data: {config.home}). Start it: telem-agent start")
+        return False
+    said = {"running": True, **control.ask(running, config.layout.token, "GET", "/status")}
+    if as_json:
+        click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode())
+    else:
+        _print_status(said, config)
+    return True
+
+
+def _print_status(said: dict[str, Any], config: Config) -> None:
+    up = datetime.fromtimestamp(said["started_at_s"], UTC)
+    click.echo(f"telem-agent {metadata.version('telem-agent')} runs (process {said['pid']}), up since {up:%Y-%m-%d %H:%M:%S} UTC")
+    _print_endpoints(said["endpoints"], config)
+    click.echo(f"\n  {'signal':8} {'records':>10} {'requests':>9} {'retried':>8} {'refused':>8} {'journal':>10} {'Parquet':>10}  last record")
+    for name, signal in said["signals"].items():
+        last = signal["last_record_at_s"]
+        when = f"{datetime.fromtimestamp(last, UTC):%H:%M:%S} UTC" if last else "-"
+        click.echo(
+            f"  {name:8} {signal['records']:10} {signal['requests']:9} {signal['retried']:8} {signal['refused']:8} "
+            f"{_bytes(signal['journal_bytes']):>10} {_bytes(signal['parquet_bytes']):>10}  {when}"
+        )
+    for what, count in said["misdialled"].items():
+        click.echo(f"\n  {count} connections spoke {what}; they are served, but give that client the other port")
+    for message in said["recovery"]:
+        click.echo(f"\n  recovery: {message}")
+    sanitizer = said["sanitizer"]
+    if sanitizer["profile"] == "off":
+        click.echo("\n  THE SANITIZER IS OFF: secrets and personal data are stored as they come.")
+    click.echo(f"\n  sanitizer: {sum(sanitizer['redactions'].values())} redactions, {sanitizer['errors']} values replaced because of an error")
+    click.echo(f"  versions:  {', '.join(f'{name} {version}' for name, version in said['versions'].items())}")
+
+
+def _bytes(number: int) -> str:
+    size = float(number)
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:  # noqa: PLR2004
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
+
+
+def logs(config: Config, lines: int, follow: bool) -> None:
+    """Print the end of the daemon's log, and what is added to it."""
+    path = config.layout.logs / "daemon.log"
+    if not path.exists():
+        click.echo(f"there is no log yet at {path}", err=True)
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file.readlines()[-lines:]:
+            click.echo(line, nl=False)
+        while follow:
+            if line := file.readline():
+                click.echo(line, nl=False)
+            else:
+                time.sleep(FOLLOW_S)
+
+
+def compact(config: Config) -> None:
+    """Ask the daemon to make its journal into Parquet."""
+    running = control.find(config.layout)
+    if running is None:
+        click.echo("telem-agent does not run; the journal becomes Parquet when it does, and is read as it is until then.", err=True)
+        return
+    said = control.ask(running, config.layout.token, "POST", "/compact")
+    left = sum(said["waiting"].values())
+    click.echo("done" if not left else f"{left} segments could not be made into Parquet; see telem-agent logs", err=True)

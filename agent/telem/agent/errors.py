@@ -1,0 +1,83 @@
+"""One table: what went wrong -> HTTP status, gRPC code, exit code, and what to try. Mapped here and nowhere else.
+
+    Exception
+    ├── DecodeError (sanitize)      the request is not OTLP
+    ├── BodyError                   the body cannot be read: too large, broken or unknown compression
+    ├── BusyError (ingest)          too much under way
+    ├── OSError                     the medium refuses
+    │   └── DiskFullError (storage)
+    ├── ConfigError (config)        a setting cannot be used
+    ├── LockedError (storage)       another daemon has this directory
+    ├── PortError                   a port is taken
+    └── AgentError                  anything else the command line has to say
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from telem.sanitize.records import DecodeError
+from telem.storage.disk import DiskFullError, LockedError
+
+from .config import ConfigError
+from .ingest import BusyError
+
+
+class BodyError(ValueError):
+    """A request body that cannot be read. `status` is the HTTP status it deserves."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class AgentError(RuntimeError):
+    """Something the user has to know; `hint` says what to do next."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class PortError(AgentError):
+    """A port cannot be listened on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a failure is told to a client. `retry` asks it to send the same request again, soon."""
+
+    http_status: int
+    grpc_code: str
+    retry: bool = False
+
+
+ANSWERS: tuple[tuple[type[Exception], Answer], ...] = (
+    (DecodeError, Answer(400, "INVALID_ARGUMENT")),
+    (BusyError, Answer(503, "UNAVAILABLE", retry=True)),
+    (DiskFullError, Answer(503, "UNAVAILABLE", retry=True)),
+    (OSError, Answer(503, "UNAVAILABLE", retry=True)),
+    (Exception, Answer(503, "UNAVAILABLE", retry=True)),
+)
+"""First match counts. Never 500: clients drop what it answers, and retry a 503."""
+
+HINTS: tuple[tuple[type[Exception], str], ...] = (
+    (LockedError, "Stop it with: telem-agent stop"),
+    (ConfigError, "The settings and their defaults: telem-agent settings"),
+    (DiskFullError, "Free some space; the daemon goes on by itself."),
+    (PermissionError, "Give yourself the right to it, or choose another folder with --home."),
+)
+
+
+def answer(error: Exception) -> Answer:
+    """How to answer a client whose request failed with `error`."""
+    if isinstance(error, BodyError):
+        return Answer(error.status, "INVALID_ARGUMENT")
+    return next(found for kind, found in ANSWERS if isinstance(error, kind))
+
+
+def hint(error: Exception) -> str:
+    """What the user can try; empty when we do not know."""
+    if isinstance(error, AgentError):
+        return error.hint
+    return next((text for kind, text in HINTS if isinstance(error, kind)), "")

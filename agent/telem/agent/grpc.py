@@ -1,0 +1,75 @@
+"""The OTLP/gRPC door; the only file that imports grpc.
+
+Messages pass through as bytes: the decoder is the same as for HTTP. grpc listens on a private Unix socket, and the
+switchboard hands it the connections of our ports that speak HTTP/2.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+import grpc
+from grpc import aio
+
+from telem.sanitize.records import Encoding, RawRequest, Signal
+
+from .errors import answer
+
+if TYPE_CHECKING:
+    from .ingest import Ingest
+
+_METHODS = {
+    "/opentelemetry.proto.collector.logs.v1.LogsService/Export": Signal.LOGS,
+    "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export": Signal.METRICS,
+    "/opentelemetry.proto.collector.trace.v1.TraceService/Export": Signal.TRACES,
+}
+_EMPTY = b""
+"""Every Export…ServiceResponse without a partial_success is the empty message."""
+
+STOP_GRACE_S = 3.0
+
+log = logging.getLogger(__name__)
+
+
+class OtlpGrpc(grpc.GenericRpcHandler):  # type: ignore[misc]  # untyped in grpc's stubs
+    """Serves the three Export methods."""
+
+    def __init__(self, ingest: Ingest) -> None:
+        self._ingest = ingest
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        """The handler of a method; None answers UNIMPLEMENTED."""
+        signal = _METHODS.get(details.method)
+        if signal is None:
+            return None
+
+        async def export(message: bytes, context: aio.ServicerContext[bytes, bytes]) -> bytes:
+            try:
+                await self._ingest.accept(RawRequest(signal, Encoding.PROTOBUF, message, time.time_ns()))
+            except Exception as error:  # noqa: BLE001 - mapped to an answer, whatever it is
+                if not isinstance(error, ValueError | RuntimeError | OSError):
+                    log.exception("request failed", exc_info=error)
+                await context.abort(grpc.StatusCode[answer(error).grpc_code], str(error))
+            return _EMPTY
+
+        return grpc.unary_unary_rpc_method_handler(export)
+
+
+async def start(ingest: Ingest, address: str, limit_bytes: int) -> aio.Server:
+    """Start serving on a `unix:` address."""
+    server = aio.server(
+        handlers=(OtlpGrpc(ingest),),
+        options=[
+            ("grpc.max_receive_message_length", limit_bytes),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+            ("grpc.http2.max_ping_strikes", 0),
+            ("grpc.max_concurrent_streams", 256),
+            ("grpc.max_metadata_size", 16 * 1024),
+        ],
+    )
+    server.add_insecure_port(address)
+    await server.start()
+    return server

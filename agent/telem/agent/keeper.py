@@ -1,0 +1,159 @@
+"""The clock of the house: closes segments, has them made into Parquet, retires them, keeps the catalog current.
+
+Nothing here is in the way of ingest: the work is done in workers, and when it fails it is tried again later while the journal
+goes on growing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from telem.sanitize.records import Signal
+from telem.storage.inventory import parquet_files
+from telem.storage.retire import retire
+
+from .workers import WorkerError, run_jobs
+
+if TYPE_CHECKING:
+    from telem.storage.disk import Disk
+    from telem.storage.layout import Layout
+
+    from .ingest import Committer
+
+TICK_S = 5.0
+RETIRE_EVERY_S = 60.0
+BACKOFF_S = (5.0, 30.0, 120.0, 600.0, 3600.0)
+SEGMENTS_A_FILE = 4
+"""At most this many segments (64 MiB) become one Parquet file, which bounds the worker's memory."""
+
+log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Runs the schedule until it is cancelled.
+
+    Args:
+        waiting: by signal, closed segments of earlier lives that are not in Parquet yet.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        committers: dict[Signal, Committer],
+        waiting: dict[Signal, list[int]],
+        segment_age_s: float,
+        disk: Disk,
+    ) -> None:
+        self._layout = layout
+        self._committers = committers
+        self._waiting = waiting
+        self._segment_age_s = segment_age_s
+        self._disk = disk
+        self._working = asyncio.Lock()
+        self._failures = 0
+        self._retry_at_s = 0.0
+        self._retired_at_s = 0.0
+        self._published: str | None = None
+        self._day = utc_day()
+
+    async def run(self) -> None:
+        """Tick for ever."""
+        while True:
+            try:
+                await self.tick()
+            except Exception:
+                log.exception("housekeeping failed; it goes on at the next tick")
+            await asyncio.sleep(TICK_S)
+
+    async def tick(self) -> None:
+        """One round: what is due is done."""
+        now_s = time.monotonic()
+        today = max(utc_day(), self._day)  # a clock that jumps back does not reopen a day
+        turned, self._day = today != self._day, today
+        if turned or now_s - self._retired_at_s >= RETIRE_EVERY_S:
+            self._retired_at_s = now_s
+            self._retire()
+        for committer in self._committers.values():
+            journal = committer.journal
+            if journal.is_open and (turned or now_s - journal.opened_at_s >= self._segment_age_s):
+                await committer.close_segment()
+        if now_s >= self._retry_at_s:
+            await self.work()
+
+    async def work(self) -> None:
+        """Make closed segments into Parquet and publish the catalog, if either is due."""
+        async with self._working:
+            jobs = self._due()
+            if not jobs:
+                return
+            try:
+                results = await run_jobs(jobs)
+            except WorkerError as error:
+                results = [{"ok": False, "error": str(error)}] * len(jobs)
+            for job, result in zip(jobs, results, strict=True):
+                self._note(job, result)
+            failed = any(not result["ok"] for result in results)
+            self._failures = self._failures + 1 if failed else 0
+            wait_s = BACKOFF_S[min(self._failures, len(BACKOFF_S)) - 1] if failed else 0.0
+            self._retry_at_s = time.monotonic() + wait_s
+
+    async def compact_now(self) -> dict[str, Any]:
+        """Close every segment and make all of them into Parquet, on request."""
+        for committer in self._committers.values():
+            await committer.close_segment()
+        await self.work()
+        return {"waiting": {signal.value: len(numbers) for signal, numbers in self._waiting.items()}}
+
+    def _due(self) -> list[dict[str, Any]]:
+        jobs: list[dict[str, Any]] = []
+        for signal, committer in self._committers.items():
+            waiting = self._waiting[signal]
+            waiting += committer.journal.closed
+            committer.journal.closed.clear()
+            jobs += [
+                {"job": "compact", "home": str(self._layout.home), "signal": signal, "segments": run, "day": self._ingest_day(signal)}
+                for run in consecutive(waiting, SEGMENTS_A_FILE)
+            ]  # fmt: skip
+        cutoff = (date.fromisoformat(self._day) - timedelta(days=1)).isoformat()
+        if cutoff != self._published or not self._layout.catalog.exists() or not self._layout.script.exists():
+            jobs.append({"job": "publish", "home": str(self._layout.home), "cutoff": cutoff})
+        return jobs
+
+    def _note(self, job: dict[str, Any], result: dict[str, Any]) -> None:
+        if not result["ok"]:
+            log.error("%s failed: %s", job["job"], result["error"])
+        elif job["job"] == "publish":
+            self._published = job["cutoff"]
+        else:
+            waiting = self._waiting[Signal(job["signal"])]
+            waiting[:] = [number for number in waiting if number not in job["segments"]]
+            log.info("%s: segments %s became %s", job["signal"], job["segments"], result["path"])
+
+    def _ingest_day(self, signal: Signal) -> str:
+        last = max((file.day for file in parquet_files(self._layout, signal)), default=self._day)
+        return max(last, self._day)
+
+    def _retire(self) -> None:
+        for signal in Signal:
+            retire(self._layout, signal, time.time(), self._disk)
+
+
+def consecutive(numbers: list[int], limit: int) -> list[list[int]]:
+    """Runs of consecutive numbers, each of at most `limit`: a Parquet file is named by its first and last segment."""
+    ordered = sorted(numbers)
+    runs: list[list[int]] = [ordered[:1]] if ordered else []
+    for before, number in pairwise(ordered):
+        if number == before + 1 and len(runs[-1]) < limit:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs
+
+
+def utc_day() -> str:
+    return datetime.now(UTC).date().isoformat()

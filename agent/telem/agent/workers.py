@@ -1,0 +1,45 @@
+"""Starts the short-lived workers for what is heavy or risky, and hears what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+WORKER_TIMEOUT_S = 900.0
+
+
+class WorkerError(RuntimeError):
+    """A worker failed or took too long; the message is its own."""
+
+
+async def run_jobs(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Run jobs in one worker, in order; their results in the same order.
+
+    Raises:
+        WorkerError: the worker itself died; how far it got is not known.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "telem.storage.worker",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    lines = "".join(json.dumps(job) + "\n" for job in jobs).encode()
+    try:
+        async with asyncio.timeout(WORKER_TIMEOUT_S):
+            output, errors = await process.communicate(lines)
+    except BaseException as error:
+        process.kill()
+        await process.wait()
+        if isinstance(error, TimeoutError):
+            raise WorkerError(f"a worker took longer than {WORKER_TIMEOUT_S:.0f} s and was ended") from error
+        raise
+    results = [json.loads(line) for line in output.splitlines()]
+    if len(results) != len(jobs):
+        said = errors.decode("utf-8", "replace").strip().splitlines()
+        raise WorkerError(f"a worker ended with status {process.returncode}: {said[-1] if said else 'no message'}")
+    return results

@@ -1,0 +1,42 @@
+"""The end of a segment whose rows are in Parquet: emptied after a grace, removed later.
+
+A query that is under way may have listed the segment and open it only now. So it is first cut to nothing, which reads as no
+rows, and its name stays until a day has passed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .inventory import parquet_files
+from .journal import segments
+
+if TYPE_CHECKING:
+    from telem.sanitize.records import Signal
+
+    from .disk import Disk
+    from .layout import Layout
+
+GRACE_S = 900.0
+REMOVE_AFTER_S = 86_400.0
+
+
+def retire(layout: Layout, signal: Signal, now_s: float, disk: Disk) -> int:
+    """Empty the segments that have been in Parquet for the grace, remove those emptied a day ago. Returns how many."""
+    published_s = {
+        number: file.path.stat().st_mtime
+        for file in parquet_files(layout, signal)
+        for number in range(file.first, file.last + 1)
+    }
+    retired = 0
+    for number, path in segments(layout, signal):
+        if number not in published_s:
+            continue
+        found = path.stat()
+        if found.st_size and now_s - published_s[number] >= GRACE_S:
+            disk.empty(path)
+            retired += 1
+        elif not found.st_size and now_s - found.st_mtime >= REMOVE_AFTER_S:
+            path.unlink(missing_ok=True)
+            retired += 1
+    return retired

@@ -1,0 +1,36 @@
+-- One row a session: who, when, what it used, what it cost and what it brought.
+CREATE OR REPLACE VIEW sessions AS
+SELECT
+    session_id,
+    arg_max(client, time) AS client, -- Which client: the last one known, as for the following.
+    arg_max("user", time) AS "user", -- Who.
+    arg_max(team, time) AS team, -- Team tag.
+    arg_max(chapter, time) AS chapter, -- Chapter tag.
+    arg_max(project, time) AS project, -- Project tag.
+    arg_max(repository, time) AS repository, -- Repository.
+    arg_max(branch, time) AS branch, -- Git branch.
+    arg_max(app_version, time) AS app_version, -- Version of the client.
+    coalesce(min(event_time), min(time)) AS started_at, -- Its first event.
+    coalesce(max(event_time), max(time)) AS ended_at, -- Its last event so far.
+    list_sort(list(DISTINCT model) FILTER (WHERE model IS NOT NULL AND requests = 1))
+        AS models, -- Models that answered its requests; NULL when none did.
+    TRY_CAST(sum(prompts) AS BIGINT) AS prompts, -- Prompts; NULL when only metrics arrived, as for the following.
+    TRY_CAST(sum(requests) AS BIGINT) AS requests, -- Answered requests to a model.
+    TRY_CAST(sum(errors) AS BIGINT) AS errors, -- Requests given up.
+    TRY_CAST(sum(tool_calls) AS BIGINT) AS tool_calls, -- Tools that ran.
+    TRY_CAST(sum(failed_tool_calls) AS BIGINT) AS failed_tool_calls, -- Of these, those that failed.
+    TRY_CAST(sum(rejected_tool_calls) AS BIGINT) AS rejected_tool_calls, -- Tool calls rejected; they never ran.
+    TRY_CAST(sum(input_tokens) AS BIGINT) AS input_tokens, -- [tokens] Fresh input; NULL when no request told.
+    TRY_CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens, -- [tokens] Input read from the cache.
+    TRY_CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens, -- [tokens] Input written to the cache.
+    TRY_CAST(sum(output_tokens) AS BIGINT) AS output_tokens, -- [tokens] Output, reasoning included.
+    sum(cost_usd) AS cost_usd, -- [USD] Cost as the clients reported it; NULL when none was reported.
+    TRY_CAST(sum(unpriced_requests) AS BIGINT) AS unpriced_requests, -- Requests without a reported cost: what `cost_usd` leaves out.
+    round(sum(active_seconds), 3) AS active_seconds, -- [s] Active time; NULL when no metrics arrived, as for the following.
+    TRY_CAST(round(sum(lines_added)) AS BIGINT) AS lines_added, -- Lines added.
+    TRY_CAST(round(sum(lines_removed)) AS BIGINT) AS lines_removed, -- Lines removed.
+    TRY_CAST(round(sum(commits)) AS BIGINT) AS commits, -- Commits.
+    TRY_CAST(round(sum(pull_requests)) AS BIGINT) AS pull_requests -- Pull requests.
+FROM usage_facts
+WHERE session_id IS NOT NULL
+GROUP BY session_id;
