@@ -27,7 +27,8 @@ VALUE_CHARS_MAX = 8192
 
 WORDS = (
     r"pass(?:w(?:or)?d|wort|phrase|code|key|wrd)?|pwd|pw|psw|kennwort|contrasena|senha|secret|token|cred|auth|cookie|jwt|"
-    r"bearer|otp|mnemonic|hmac|salt|sig|dsn|seed|session|sid|pat|(?:api|access|private|secret|sign|signing|encrypt|encryption|"
+    r"bearer|totp|otp|cvv|cvc|mnemonic|(?:seed|recovery|secret)[ _-]?(?:phrase|words)|hmac|salt|sig|dsn|seed|session|sid|pat|psk|"
+    r"(?:security|verification|mfa|2fa|pin)[ _-]?code|(?:api|access|private|secret|sign|signing|encrypt|encryption|"
     r"decryption|master|shared|account|client|service|storage|deploy|license|licence|consumer|subscription|server|"
     r"webhook|admin|app|application|integration|ingest|write|read|function|host|instrumentation|crypt|cookie|base)"
     r"[ _.-]?(?:access)?[ _.-]?key|keydata|key[_-]data|pin"
@@ -40,23 +41,27 @@ SEPARATOR = re.compile(
     |(?P<block>["']?:[ \t]*[|>][+-]?[0-9]?(?:\n|\\n)[ \t]*)
     |(?P<assign>\\*["'`]?[\])]?[?!]?(?:[ \t]|\x1b\[[0-9;]{0,9}m)*
        (?::[ \t]*&?(?:'static[ ])?[A-Za-z_][\w.]*(?:\[[^\]\n]{0,30}\]|<[^>\n]{0,30}>)?\??(?:[ \t]*\|[ \t]*\w+)*[ \t]*=(?![=>])
-       |[ \t]string[ \t]*=|===?|!==?|[:+|?]?=(?![=~])>?|:(?![:=])|<-)(?:[ \t]|\\t|\x1b\[[0-9;]{0,9}m)*)
+       |[ \t]string[ \t]*=|<<<|===?|!==?|[:+|?]?=(?![=~])>?|:(?![:=])|<-)(?:[ \t]|\\t|\x1b\[[0-9;]{0,9}m)*)
     |(?P<tag>>(?=[^<\s]))
-    |(?P<call>\\*["']?\)?[ \t]*[(,][ \t]*)
+    |(?P<call>\\*["']?\)?[ \t]*(?:[(,]|\|\||\?\?|\bor\b)[ \t]*(?=\\*["'`]))
     |(?P<table>[ \t]*\|[ \t]*)
-    |(?P<prose>["'`]?[ \t]+(?:(?:is|was|are|of|to)[ \t]+)?)""",
+    |(?P<prose>["'`]?(?:[ ]for[ ]'[^'\n]{1,100}':[ ]?|[ ](?:for|of|to|on|in)[ ][^\n:=]{1,60}?(?:[ ]is[ ]|[ ]is:|:)[ \t]*
+       |(?:[ ]|\t|\\t)+(?:(?:is|was|are|of|to)(?:[ ]?:)?[ \t]+)?))""",
     re.VERBOSE | re.ASCII,
 )
 QUOTE = re.compile(r"(?:[bBrRfFuU@$]{0,2})(\\{0,7})([\"'`])", re.ASCII)
 BARE = re.compile(r"(?:[^\s\"'`\\<\x1b\x00]|\\(?![nrtu\"'/\\`])|<(?!/))+", re.ASCII)
-NEXT_PAIR = re.compile(r"[&;,|](?=[ ]?[\w.%-]{1,40}(?:=|%3D|:[ ]))|[),;\]}]{2,}|[,;](?=[{\[(])|;(?=[A-Z][\w ]{0,30}=)", re.ASCII)
+NEXT_PAIR = re.compile(
+    r"[&;,|](?=[ ]?[\w.%-]{1,40}(?:=|%3D|:[ ]))|[),;\]}]{2,}|[,;](?=[{\[(])|;(?=[A-Z][\w ]{0,30}=)", re.ASCII
+)
 
 CODE = re.compile(
     r"[A-Za-z_][\w.]*\(|[A-Za-z_]\w*\[|[A-Za-z_$]\w*(?:\.[A-Za-z_]\w*)+[;,)]*\Z|::|->|=>|\A[.~]{0,2}/|\A[A-Za-z]:[\\/]"
-    r"|://|\A@|\A&?[A-Za-z_]+\Z(?<![A-Z])|\A[(\[{]|\A!|\A#|\A--|\A\*|\+\+|&&|\|\||==",
+    r"|://|\A@|\A&?[A-Za-z_]+\Z(?<![A-Z])|\A[(\[{]|\A!|\A#|\A--|\A\*|\+\+|&&|\|\||==[^=]",
     re.ASCII,
 )
 BARE_CODE = re.compile(r"[A-Za-z_]+(?:_[A-Za-z]+)*[0-9]?\Z", re.ASCII)
+PHRASE = re.compile(r"(?:[a-z]{3,8}[ ,]{1,2}){11,23}[a-z]{3,8}", re.ASCII)
 HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", re.ASCII)
 
 
@@ -67,7 +72,8 @@ class Words(NamedTuple):
     token: frozenset[str]
     key: frozenset[str]
     weak: frozenset[str]
-    never: frozenset[str]
+    phrase: frozenset[str]
+    code: frozenset[str]
     tails: frozenset[str]
     elsewhere: frozenset[str]
     plain: frozenset[str]
@@ -106,20 +112,24 @@ def secret_class(name: str) -> str:
 def _classify(name: str) -> str:
     lists = WORD_LISTS
     words = [word.lower() for word in HUMP.findall(name)]
-    if not words or name.lower().strip("-_.") in {"pwd", "oldpwd"}:
+    if not words or name in {"PWD", "OLDPWD"}:
         return ""
     while len(words) > 1 and words[-1].isdigit():
         words.pop()
     joined = "".join(words)
+    if joined in lists.phrase or (words[-1] in lists.phrase and words[-1] != "seed"):
+        return "phrase"
+    if joined in lists.code:
+        return "code"
     if (words[-1] in lists.tails and joined not in lists.key and joined != "secretid") or lists.elsewhere & set(words):
         return ""
-    tail2 = "".join(words[-2:])
+    pairs = {a + b for a, b in zip(words, words[1:], strict=False)} | {"".join(words[-3:])}
     for kind in ("password", "token", "key"):
         chosen: frozenset[str] = getattr(lists, kind)
-        if words[-1] in chosen or tail2 in chosen or "".join(words[-3:]) in chosen:
+        if not chosen.isdisjoint(words) or not chosen.isdisjoint(pairs):
             return kind
-        if any(word in chosen for word in words) or (joined.endswith(("password", "passwd", "secret", "apikey")) and kind == "token"):
-            return kind
+    if joined.endswith(("password", "passwd", "secret", "apikey")):
+        return "password"
     return "weak" if words[-1] in lists.weak and (len(words) > 1 or words[-1] != "key") else ""
 
 
@@ -129,7 +139,7 @@ def assignments(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Itera
 
     def find(flat: Flat) -> Iterator[Span]:
         text, done = flat.text, 0
-        for ((at, end), *_) in words(flat):
+        for (at, end), *_ in words(flat):
             if at < done:
                 continue
             start, stop = _name(text, at, end)
@@ -165,7 +175,10 @@ def _value(text: str, start: int, stop: int, kind: str) -> Value | None:
     if separator is None:
         return None
     how = separator.lastgroup or ""
-    value = _read(text, separator.end(), in_url=start > 0 and text[start - 1] in "?&")
+    if kind == "phrase" and (phrase := PHRASE.match(text, separator.end())):
+        return Value(phrase.start(), phrase.end(), quoted=False)
+    before = text[max(0, start - 2) : start]
+    value = _read(text, separator.end(), stops="&#" if before[-1:] in {"?", "&"} else "@" if before == "//" else "")
     if value is None:
         return None
     literal = text[value.start : value.end]
@@ -183,10 +196,10 @@ def _fits(how: str, kind: str, literal: str, quoted: bool) -> bool:
         return quoted
     if how in {"tag", "block"}:
         return True
-    return not quoted and _mixed(literal) and len(literal) >= 6  # noqa: PLR2004 - prose needs more proof
+    return _mixed(literal) and len(literal) >= 6 and " " not in literal  # noqa: PLR2004 - prose needs more proof
 
 
-def _read(text: str, at: int, *, in_url: bool) -> Value | None:
+def _read(text: str, at: int, *, stops: str) -> Value | None:
     """Read the value at `at`: to the quote that closes it, or to where a bare word ends."""
     limit = min(len(text), at + VALUE_CHARS_MAX)
     quote = QUOTE.match(text, at, limit)
@@ -199,8 +212,8 @@ def _read(text: str, at: int, *, in_url: bool) -> Value | None:
     cut = NEXT_PAIR.search(text, at, end)
     if cut is not None:
         end = cut.start()
-    if in_url:
-        end = min([end, *(i for c in "&#" if (i := text.find(c, at, end)) >= 0)])
+    if stops:
+        end = min([end, *(i for c in stops if (i := text.find(c, at, end)) >= 0)])
     word = text[at:end]
     kept = word.rstrip(",;:)]}>|.&" if not word.endswith("...") else ",;")
     return Value(at, at + len(kept), quoted=False) if kept else None
@@ -222,11 +235,18 @@ def _quoted(text: str, quote: re.Match[str], limit: int) -> Value | None:
 
 def is_secret(value: str, kind: str, *, quoted: bool, shell: bool = False) -> bool:
     """Judge a value by what its name promised: is it a literal that could be one?"""
+    if kind == "code":
+        return value.isdigit() and 3 <= len(value) <= 8  # noqa: PLR2004
+    if kind == "phrase" and " " in value:
+        return quoted and len(value.split()) >= 3 and not value.endswith((".", ":"))  # noqa: PLR2004
+    kind = "password" if kind == "phrase" else kind
     least = 4 if kind == "password" else 8
     if len(value) < least or not not_masked(value) or _plain(value):
         return False
     if kind == "weak":
-        return len(value) >= 16 and _mixed(value) and not CODE.search(value) and " " not in value and entropy(value) > 3  # noqa: PLR2004
+        return (
+            len(value) >= 8 and _mixed(value) and not CODE.search(value) and " " not in value and entropy(value) > 2.5
+        )  # noqa: PLR2004
     if " " in value:
         return kind == "password" and quoted and _passphrase(value)
     if re.fullmatch(r"[0-9.,:_-]+", value):
@@ -262,4 +282,6 @@ def _plain(value: str) -> bool:
 def _passphrase(value: str) -> bool:
     words = value.split(" ")
     common = sum(word.lower().strip(".,!") in WORD_LISTS.plain for word in words)
+    if any(_mixed(word) for word in words):
+        return len(words) <= 3 and common == 0  # noqa: PLR2004
     return 3 <= len(words) <= 24 and common == 0 and all(2 < len(word) < 12 for word in words)  # noqa: PLR2004

@@ -45,7 +45,9 @@ def private_keys(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iter
             if at - begin.end() >= 16 or end is not None:  # noqa: PLR2004 - a mention of the header is no key
                 yield Span(begin.start(), at, rule.id, rule.kind, rank)
         for end in END.finditer(text):
-            if end.start() >= at and (body := LINES_BEFORE.search(text[max(0, end.start() - KEY_CHARS_MAX) : end.start()])):
+            if end.start() >= at and (
+                body := LINES_BEFORE.search(text[max(0, end.start() - KEY_CHARS_MAX) : end.start()])
+            ):
                 yield Span(end.start() - len(body.group()), end.end(), rule.id, rule.kind, rank)
 
     return find
@@ -57,3 +59,36 @@ def _cut_off(text: str, start: int) -> int:
     at = lines.end() if lines else start
     last = LAST.match(text, at)
     return last.end() if last else at
+
+
+COOKIES = re.compile(
+    r"(?i:(?:set-)?cookie)(?:\\*[\"'])?[ \t]*[:=, ][ \t]*(?:\\*[\"'])?(?=[A-Za-z0-9_.-]{1,80}=)", re.ASCII
+)
+COOKIE = re.compile(r"([A-Za-z0-9_.-]{1,80})=([^;\s\"'\\]*)(?:;[ ]?|\Z)?", re.ASCII)
+COOKIE_SETTINGS = frozenset(
+    "path domain expires max-age samesite priority version comment theme lang language locale tz timezone cookieconsent".split()
+)
+
+
+def cookies(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iterable[Span]]:
+    """Find the values of cookies; their names and the settings beside them stay."""
+    del engine
+
+    def find(flat: Flat) -> Iterator[Span]:
+        text = flat.text
+        for header in COOKIES.finditer(text):
+            at = header.end()
+            while pair := COOKIE.match(text, at):
+                start, end = pair.span(2)
+                value = text[start:end]
+                if pair.group(1).lower() not in COOKIE_SETTINGS and len(value) >= 6 and any(c.isdigit() for c in value):  # noqa: PLR2004
+                    yield Span(start, end, rule.id, rule.kind, rank)
+                at = _next_cookie(text, pair.end())
+
+    return find
+
+
+def _next_cookie(text: str, at: int) -> int:
+    """Step over settings without a value, such as `HttpOnly`."""
+    flag = re.compile(r"(?:[A-Za-z-]{1,20};[ ]?)*").match(text, at)
+    return flag.end() if flag else at

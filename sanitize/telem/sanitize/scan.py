@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from .assign import assignments
-from .detect import private_keys
+from .detect import cookies, private_keys
 from .engines import Engine, Mark, best_engine
 from .flat import Flat, Span, flatten, merge, starts_word
 from .pseudonym import STAND_IN, Pseudonyms, is_stand_in
 from .unwrap import runs, views
-from .validators import VALIDATORS
+from .validators import VALIDATORS, entropy_high, has_digit
 
 if TYPE_CHECKING:
     from .rules import Rule
@@ -31,11 +31,21 @@ TEXT_CHARS_MIN = 6
 REJECTED_CHARS_MAX = 256
 """A token this long that fails its checks is skipped whole, so that `sk-sk-sk-…` cannot cost quadratic time."""
 
+KINDS_MIN = 4
+"""Different characters at the end of a token; `ghp_xxxxxxxx` has fewer."""
+
+LEADING_ESCAPE = re.compile(r"(?<=\\)(?:[nrt]|[ux]?(?:00)?[0-9a-fA-F]{2})|(?<=%)[0-9A-Fa-f]{2}", re.ASCII)
+
+CUT_BODY = re.compile(r"[A-Za-z0-9]{10}[A-Za-z0-9_.+/=-]*", re.ASCII)
+CUT_MARK = re.compile(r"\Z|\x7f|\.{3}|[ ]?[\[<(](?:[Tt]runc|TRUNC|cut|snip|\.\.\.|\x7f)", re.ASCII)
+CUT_TRIGGER_CHARS_MIN = 3
+"""A value that was cut off holds too little of a token for its rule; the mark alone has to be telling then."""
+
 Find = Callable[[Flat], Iterable[Span]]
 Detector = Callable[["Rule", int, Engine], Find]
 Note = Callable[[str], None]
 
-DETECTORS: dict[str, Detector] = {"assignment": assignments, "private-key": private_keys}
+DETECTORS: dict[str, Detector] = {"assignment": assignments, "private-key": private_keys, "cookie": cookies}
 
 MARKER = re.compile(r"\[REDACTED:[a-z0-9-]+\]|" + STAND_IN.pattern, re.ASCII)
 
@@ -81,7 +91,9 @@ class Scanner:
             found += [view.back(span) for span in self._look(view.flat)]
         if not found:
             return found
-        kept = self._without_markers(flat.text, [span for span in found if not self._allowed(text[span.start : span.end])])
+        kept = self._without_markers(
+            flat.text, [span for span in found if not self._allowed(text[span.start : span.end])]
+        )
         return merge(kept) if kept else kept
 
     def _allowed(self, value: str) -> bool:
@@ -135,9 +147,10 @@ def marker(rule: str) -> str:
 def _marks(rules: tuple[Rule, ...]) -> tuple[list[Mark], list[list[int]]]:
     owners: dict[Mark, list[int]] = {}
     for index, rule in enumerate(rules):
-        for trigger in rule.triggers:
+        for trigger in () if rule.gate else rule.triggers:
             owners.setdefault(Mark(trigger, pattern=False, ignore_case=rule.ignore_case), []).append(index)
         if rule.gate:
+            # A gate of its own stands for the triggers, where they are too short to gate with.
             owners.setdefault(Mark(rule.gate, pattern=True, ignore_case=rule.ignore_case), []).append(index)
     return list(owners), list(owners.values())
 
@@ -157,25 +170,40 @@ def _token(rule: Rule, rank: int) -> Find:
     match_at = re.compile(rule.pattern, re.ASCII | (re.IGNORECASE if rule.ignore_case else re.NOFLAG)).match
     accepts = _accepts(rule)
 
+    def judge(text: str, at: int, trigger: str) -> tuple[Span | None, int]:
+        """Return the span of the token at `at`, if there is one, and how far to step."""
+        if rule.edge and not starts_word(text, at):
+            return None, 1
+        match = match_at(text, at)
+        if match is None:
+            end = _cut_end(text, at + len(trigger)) if rule.edge and len(trigger) >= CUT_TRIGGER_CHARS_MIN else 0
+            return (Span(at, end, rule.id, rule.kind, rank), end - at) if end else (None, 1)
+        start, end = match.span(rule.group)
+        if len(set(text[max(start, end - 16) : end].lower())) >= KINDS_MIN and accepts(text[start:end]):
+            return Span(start, end, rule.id, rule.kind, rank), max(1, end - at)
+        return None, end - at if end - at > REJECTED_CHARS_MAX else 1
+
     def find(flat: Flat) -> Iterator[Span]:
         text = flat.text
-        place = text.lower() if rule.ignore_case else text
         for trigger in rule.triggers:
-            literal = trigger.lower() if rule.ignore_case else trigger
-            at = place.find(literal)
+            at = text.find(trigger)
             while at >= 0:
-                step = 1
-                match = match_at(text, at) if not rule.edge or starts_word(text, at) else None
-                if match is not None:
-                    start, end = match.span(rule.group)
-                    accepted = accepts(text[start:end])
-                    if accepted:
-                        yield Span(start, end, rule.id, rule.kind, rank)
-                    if accepted or end - at > REJECTED_CHARS_MAX:
-                        step = max(1, end - at)
-                at = place.find(literal, at + step)
+                span, step = judge(text, at, trigger)
+                if span is not None:
+                    yield span
+                at = text.find(trigger, at + step)
 
     return find
+
+
+def _cut_end(text: str, at: int) -> int:
+    """Return where a token ends that was cut off before its rule could know it, or 0."""
+    body = CUT_BODY.match(text, at)
+    if body is None:
+        return 0
+    end = body.end() - (3 if body.group().endswith("...") else 0)
+    value = text[at:end]
+    return end if CUT_MARK.match(text, end) and has_digit(value) and entropy_high(value) else 0
 
 
 def _pattern(rule: Rule, rank: int, engine: Engine) -> Find:
@@ -185,6 +213,8 @@ def _pattern(rule: Rule, rank: int, engine: Engine) -> Find:
     def find(flat: Flat) -> Iterator[Span]:
         for groups in matches(flat):
             start, end = groups[rule.group]
+            if rule.kind == "email" and (escape := LEADING_ESCAPE.match(flat.text, start)):
+                start = escape.end()
             if end > start and accepts(flat.text[start:end]) and (not rule.edge or starts_word(flat.text, start)):
                 yield Span(start, end, rule.id, rule.kind, rank)
 

@@ -33,18 +33,19 @@ ENTITIES = {"quot": '"', "amp": "&", "lt": "<", "gt": ">", "apos": "'"}
 
 
 class View(NamedTuple):
-    """An unwrapped text; `places[i]` is where its character `i` starts in the original, plus one entry for the end."""
+    """An unwrapped text; `starts` and `ends` say where each of its characters stands in the original."""
 
     flat: Flat
-    places: list[int] | None
+    starts: list[int] | None
+    ends: list[int]
     start: int
     end: int
 
     def back(self, span: Span) -> Span:
         """Return the span of the original; a hit inside base64 takes the whole run."""
-        if self.places is None:
+        if self.starts is None:
             return span._replace(start=self.start, end=self.end)
-        return span._replace(start=self.places[span.start], end=self.places[span.end])
+        return span._replace(start=self.starts[span.start], end=self.ends[span.end - 1])
 
 
 def runs(engine: Engine) -> Finder:
@@ -58,28 +59,33 @@ def views(flat: Flat, find_runs: Finder) -> Iterator[View]:
     if ("\\" in text or "%" in text or "&" in text or "\x1b" in text) and ESCAPE.search(text):
         yield _unescaped(text)
     if len(text) >= RUN_CHARS_MIN:
-        for ((start, end), *_) in find_runs(flat):
+        for (start, end), *_ in find_runs(flat):
             for at in (start, start + 1):
                 decoded = _decoded(text[at:end])
                 if decoded:
-                    yield View(decoded, None, at, end)
+                    yield View(decoded, None, [], at, end)
                     break
 
 
 def _unescaped(text: str) -> View:
     pieces: list[str] = []
-    places: list[int] = []
+    starts: list[int] = []
+    ends: list[int] = []
     at = 0
     for match in ESCAPE.finditer(text):
         plain = _plain(match)
         pieces += (text[at : match.start()], plain)
-        places += range(at, match.start())
-        places += [match.start()] * len(plain)
+        starts += range(at, match.start())
+        ends += range(at + 1, match.start() + 1)
+        if plain:
+            starts.append(match.start())
+            ends.append(match.end())
         at = match.end()
     pieces.append(text[at:])
-    places += range(at, len(text) + 1)
+    starts += range(at, len(text))
+    ends += range(at + 1, len(text) + 1)
     joined = "".join(pieces)
-    return View(Flat(joined, joined.encode("ascii")), places, 0, len(text))
+    return View(Flat(joined, joined.encode("ascii")), starts, ends, 0, len(text))
 
 
 def _plain(match: re.Match[str]) -> str:

@@ -92,6 +92,8 @@ def public_ip(value: str) -> bool:
         address = ipaddress.ip_address(value)
     except ValueError:
         return False
+    if address.version == 4 and max(address.packed) < 32:  # noqa: PLR2004 - 1.7.5.1 is a version, 8.8.8.8 nobody's home
+        return False
     return address.is_global and not address.is_multicast
 
 
@@ -119,6 +121,16 @@ def not_port(value: str) -> bool:
     return not (value.isdigit() and len(value) <= 5) and value not in NOBODY  # noqa: PLR2004
 
 
+def not_address(value: str) -> bool:
+    """Refuse the tail of an IPv6 address."""
+    return re.fullmatch(r"[0-9A-Fa-f:]*", value) is None
+
+
+def not_git(value: str) -> bool:
+    """Refuse `git`, the user of every forge."""
+    return value not in NO_PERSON
+
+
 def not_route(value: str) -> bool:
     """Refuse a port and the path after it, where a password in a URL was expected."""
     return re.match(r"[0-9]{2,5}/|/", value) is None
@@ -129,7 +141,9 @@ def not_page(value: str) -> bool:
     return value.rpartition(".")[2].lower() not in FILE_ENDINGS
 
 
-CODE_LIKE = re.compile(r"[A-Za-z_]\w*\(|\A[A-Za-z_]\w*(?:\.[A-Za-z_]+)+\Z|\A[$/~]|\A\./|::|->|\A\{|\A<|\A%[A-Za-z]\w*%\Z", re.ASCII)
+CODE_LIKE = re.compile(
+    r"[A-Za-z_]\w*\(|\A[A-Za-z_]\w*(?:\.[A-Za-z_]+)+\Z|\A[$/~]|\A\./|::|->|\A\{|\A<|\A%[A-Za-z]\w*%\Z", re.ASCII
+)
 FILE_ENDINGS = frozenset(
     "png jpg jpeg gif svg webp ico js mjs cjs ts tsx jsx css scss html htm json yaml yml toml md txt py rb go rs java kt"
     " php sh c h cpp hpp lock local internal localhost test2 php".split()
@@ -144,7 +158,8 @@ NOBODY = frozenset(
     " postgres mysql redis nginx systemd-network github-actions dependabot renovate container work workspace user1"
     " sandbox pi opc core nixbld nix kali foo bar baz xxx ... all_users defaultaccount wsiaccount null none some_user"
     " someuser your_user your-username your_username myuser me_user tty video audio disk mail games man utmp shadow"
-    " messagebus syslog".split()
+    " messagebus syslog claude dashboard settings page pages login logout about index assets static api search profile"
+    " view dev deploy unknown nogroup users everyone crontab ssl-cert github copilot codex gemini".split()
 )
 """Account names that say nothing about a person."""
 
@@ -160,7 +175,9 @@ VALIDATORS: dict[str, Validator] = {
         iban,
         luhn,
         mailbox,
+        not_address,
         not_code,
+        not_git,
         not_masked,
         not_page,
         not_port,
