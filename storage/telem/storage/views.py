@@ -8,6 +8,7 @@ explicit list of files, which needs none of that care and is read faster.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -33,33 +34,65 @@ class Files:
 def catalog_sql(layout: Layout, cutoff: str) -> Iterator[str]:
     """All statements of the catalog, for any duckdb shell.
 
-    Args:
-        cutoff: ingest day (YYYY-MM-DD). Every segment that became Parquet since that day may still lie in the journal;
-            what older Parquet files hold does not. It is a constant in the views, not `current_date`: were the daemon
-            to die right after a compaction, rows would count twice as soon as that day left the window.
+    `cutoff` is an ingest day (YYYY-MM-DD). Every segment that became Parquet since that day may still lie in the
+    journal; what older Parquet files hold does not. It is a constant in the views, not `current_date`: were the daemon
+    to die right after a compaction, rows would count twice as soon as that day left the window.
     """
     for signal in Signal:
         yield f"CREATE OR REPLACE VIEW raw_{signal} AS\n{_shell_relation(layout, signal, cutoff)}"
     yield from view_statements()
 
 
-def worker_sql(files: dict[Signal, Files]) -> Iterator[str]:
-    """The same statements over explicit files."""
+def worker_sql(files: dict[Signal, Files], mentioned_in: str | None = None) -> Iterator[str]:
+    """The same statements over explicit files.
+
+    With `mentioned_in`, the text of a question, only the views whose names occur in it are made, with those they stand
+    on. Making all of them takes 150 ms, which is more than most questions do.
+    """
     for signal in Signal:
         yield f"CREATE OR REPLACE VIEW raw_{signal} AS\n{_worker_relation(signal, files[signal])}"
-    yield from view_statements()
+    wanted = None if mentioned_in is None else _with_bases(mentioned_in)
+    for name in view_names():
+        if wanted is None or name in wanted:
+            yield _statement(name)
 
 
 def view_statements() -> Iterator[str]:
     """The views of `sql/`, in the order their manifest says."""
-    folder = resources.files(__package__) / "sql"
-    for line in (folder / "_order").read_text(encoding="utf-8").splitlines():
-        name = line.partition("#")[0].strip()
-        if name:
-            text = (folder / f"{name}.sql").read_text(encoding="utf-8")
-            for signal in Signal:
-                text = text.replace(f"$attributes_of_{signal}", attributes_sql(signal))
-            yield text.strip().removesuffix(";")
+    yield from map(_statement, view_names())
+
+
+@cache
+def view_names() -> tuple[str, ...]:
+    """Names of the views of `sql/`, each after those it stands on."""
+    text = (resources.files(__package__) / "sql" / "_order").read_text(encoding="utf-8")
+    names = (line.partition("#")[0].strip() for line in text.splitlines())
+    return tuple(name for name in names if name)
+
+
+@cache
+def view_text(name: str) -> str:
+    """The file of a view, as it was written."""
+    return (resources.files(__package__) / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _statement(name: str) -> str:
+    text = view_text(name)
+    for signal in Signal:
+        text = text.replace(f"$attributes_of_{signal}", attributes_sql(signal))
+    return text.strip().removesuffix(";")
+
+
+def _with_bases(question: str) -> set[str]:
+    """Views that may be meant by a text, and the views below them."""
+    wanted: set[str] = set()
+    pending = [question.lower()]
+    while pending:
+        text = pending.pop()
+        found = {name for name in view_names() if name in text} - wanted
+        wanted |= found
+        pending.extend(view_text(name).partition("\nFROM ")[2] or view_text(name) for name in found)
+    return wanted
 
 
 def quote(text: str) -> str:
@@ -82,14 +115,15 @@ def _journal_day() -> str:
 
 def _journal(signal: Signal, source: str) -> str:
     return (
-        f"SELECT {journal_select(signal)}, {_journal_day()} FROM read_json({source}, "
-        f"format = 'newline_delimited', ignore_errors = true, columns = {journal_columns(signal)}) WHERE seg IS NOT NULL"
+        f"SELECT {journal_select(signal)}, {_journal_day()} FROM read_json({source}, "  # noqa: S608 - our own names
+        f"format = 'newline_delimited', ignore_errors = true, columns = {journal_columns(signal)}) "
+        "WHERE seg IS NOT NULL"
     )
 
 
 def _parquet(signal: Signal, source: str) -> str:
     return (
-        f"SELECT {_columns(signal)}, ingest_day FROM read_parquet({source}, hive_partitioning = true, "
+        f"SELECT {_columns(signal)}, ingest_day FROM read_parquet({source}, hive_partitioning = true, "  # noqa: S608 - our own names
         "hive_types = {'ingest_day': DATE})"
     )
 
@@ -103,7 +137,7 @@ def _shell_relation(layout: Layout, signal: Signal, cutoff: str) -> str:
     parquet = _parquet(signal, glob_of(str(layout.version(signal, SCHEMA_VERSION)), "*/*.parquet"))
     journal = _journal(signal, glob_of(str(layout.journal(signal)), "s-*.ndjson"))
     return (
-        f"WITH recent AS MATERIALIZED ({parquet} WHERE ingest_day >= DATE '{cutoff}')\n"
+        f"WITH recent AS MATERIALIZED ({parquet} WHERE ingest_day >= DATE '{cutoff}')\n"  # noqa: S608 - our own names
         f"{parquet} WHERE ingest_day < DATE '{cutoff}'\n"
         f"UNION ALL SELECT * FROM recent\n"
         f"UNION ALL {journal} AND seg NOT IN (SELECT seg FROM recent)"

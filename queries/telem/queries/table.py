@@ -1,0 +1,71 @@
+"""What a question is answered with: a table, or an error that says what to try next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Problem(StrEnum):
+    """Kinds of refusal, for callers that translate them (exit codes, HTTP status)."""
+
+    SYNTAX = "syntax"
+    UNKNOWN_TABLE = "unknown_table"
+    UNKNOWN_COLUMN = "unknown_column"
+    UNKNOWN_QUERY = "unknown_query"
+    PARAMETER = "parameter"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    STORAGE = "storage"
+    FAILED = "failed"
+
+
+class QueryError(Exception):
+    """A question that has no answer.
+
+    Args:
+        message: what was attempted, and what stood in the way.
+        hint: what to try next; empty when there is nothing to say.
+    """
+
+    def __init__(self, message: str, hint: str = "", problem: Problem = Problem.FAILED) -> None:
+        super().__init__(message, hint, problem)
+        self.message = message
+        self.hint = hint
+        self.problem = problem
+
+    def __str__(self) -> str:
+        """Message and hint, a line each."""
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnInfo:
+    """A column of an answer, with its type as DuckDB writes it."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An answer. `truncated` says that there were more rows than the limit let through."""
+
+    columns: tuple[ColumnInfo, ...]
+    rows: tuple[tuple[object, ...], ...]
+    truncated: bool = False
+    elapsed_ms: float = 0.0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one question may cost."""
+
+    rows: int = 10_000
+    seconds: float = 60.0
+    memory_mb: int = 512
+    threads: int = 2
+    statement_chars: int = 64 * 1024
+    """Deeply nested texts exhaust the parser's stack; 64 KiB of the worst kind do not."""
