@@ -7,15 +7,16 @@ are then read by hand, because quotes, escapes, types and terminators differ in 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Iterator
-from importlib import resources
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from .flat import Flat, Span
 from .validators import entropy, not_masked
+from .words import WORDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from .engines import Engine
     from .rules import Rule
 
@@ -25,9 +26,11 @@ NAMES_MAX = 10_000
 VALUE_CHARS_MAX = 8192
 """A longer value is cut here; the rest is taken by the next round or is no secret."""
 
-WORDS = (
-    r"pass(?:w(?:or)?d|wort|phrase|code|key|wrd)?|pwd|pw|psw|kennwort|contrasena|senha|secret|token|cred|auth|cookie|jwt|"
-    r"bearer|totp|otp|cvv|cvc|mnemonic|(?:seed|recovery|secret)[ _-]?(?:phrase|words)|hmac|salt|sig|dsn|seed|session|sid|pat|psk|"
+# The words that make a name worth reading.
+PROMISES = (
+    r"pass(?:w(?:or)?d|wort|phrase|code|key|wrd)?|pwd|pw|psw|kennwort|contrasena|senha|secret|token|cred|auth|cookie|"
+    r"jwt|bearer|totp|otp|cvv|cvc|mnemonic|(?:seed|recovery|secret)[ _-]?(?:phrase|words)|hmac|salt|sig|dsn|seed|"
+    r"session|sid|pat|psk|"
     r"(?:security|verification|mfa|2fa|pin)[ _-]?code|(?:api|access|private|secret|sign|signing|encrypt|encryption|"
     r"decryption|master|shared|account|client|service|storage|deploy|license|licence|consumer|subscription|server|"
     r"webhook|admin|app|application|integration|ingest|write|read|function|host|instrumentation|crypt|cookie|base)"
@@ -40,7 +43,8 @@ SEPARATOR = re.compile(
     r"""(?P<pair>\\*["']?,?(?:[ \t\r\n]|\\[nrt]){0,40}\\*["']?[Vv]alue\\*["']?[ \t]*[:=][ \t]*)
     |(?P<block>["']?:[ \t]*[|>][+-]?[0-9]?(?:\n|\\n)[ \t]*)
     |(?P<assign>\\*["'`]?[\])]?[?!]?(?:[ \t]|\x1b\[[0-9;]{0,9}m)*
-       (?::[ \t]*&?(?:'static[ ])?[A-Za-z_][\w.]*(?:\[[^\]\n]{0,30}\]|<[^>\n]{0,30}>)?\??(?:[ \t]*\|[ \t]*\w+)*[ \t]*=(?![=>])
+       (?::[ \t]*&?(?:'static[ ])?[A-Za-z_][\w.]*(?:\[[^\]\n]{0,30}\]|<[^>\n]{0,30}>)?
+          \??(?:[ \t]*\|[ \t]*\w+){0,8}[ \t]*=(?![=>])
        |[ \t]string[ \t]*=|<<<|===?|!==?|[:+|?]?=(?![=~])>?|:(?![:=])|<-)(?:[ \t]|\\t|\x1b\[[0-9;]{0,9}m)*)
     |(?P<tag>>(?=[^<\s]))
     |(?P<call>\\*["']?\)?[ \t]*(?:[(,]|\|\||\?\?|\bor\b)[ \t]*(?=\\*["'`]))
@@ -61,22 +65,24 @@ CODE = re.compile(
     re.ASCII,
 )
 BARE_CODE = re.compile(r"[A-Za-z_]+(?:_[A-Za-z]+)*[0-9]?\Z", re.ASCII)
-PHRASE = re.compile(r"(?:[a-z]{3,8}[ ,]{1,2}){11,23}[a-z]{3,8}", re.ASCII)
+SEED = re.compile(r"(?:[a-z]{3,8}[ ,]{1,2}){11,23}[a-z]{3,8}", re.ASCII)
+PHRASE = re.compile(r"[a-zA-Z]{3,11}(?: [a-zA-Z]{3,11}){2,23}", re.ASCII)
 HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", re.ASCII)
 
 
-class Words(NamedTuple):
-    """The word lists of `rules/words.toml`."""
+NUMBER = re.compile(r"[0-9.,:_-]+", re.ASCII)
+PLACE_OR_CALL = re.compile(r"\A[.~]{0,2}/[\w.-]+/|\A[A-Za-z]+://|\(\)|\A[A-Za-z_]\w*\(.*\)\Z", re.ASCII)
 
-    password: frozenset[str]
-    token: frozenset[str]
-    key: frozenset[str]
-    weak: frozenset[str]
-    phrase: frozenset[str]
-    code: frozenset[str]
-    tails: frozenset[str]
-    elsewhere: frozenset[str]
-    plain: frozenset[str]
+CHARS_MIN = {"password": 4, "token": 8, "key": 8, "weak": 8}
+"""Shorter values are left alone: `token: abc` is an example, `password: 1234` may be someone's."""
+
+CODE_DIGITS_MIN, CODE_DIGITS_MAX = 3, 8
+PHRASE_WORDS_MIN, PHRASE_WORDS_MAX = 3, 24
+WEAK_ENTROPY_MIN = 2.5
+WORD_CHARS_MIN = 16
+SHELL_WORD_CHARS_MIN = 8
+PROSE_CHARS_MIN = 6
+HUMPS_MIN = 3
 
 
 class Value(NamedTuple):
@@ -87,15 +93,6 @@ class Value(NamedTuple):
     quoted: bool
 
 
-def load_words() -> Words:
-    """Read the word lists."""
-    text = (resources.files(__package__) / "rules" / "words.toml").read_text(encoding="utf-8")
-    tables = tomllib.loads(text)
-    lists = {**tables["names"], **tables["values"]}
-    return Words(**{name: frozenset(lists[name].split()) for name in Words._fields})
-
-
-WORD_LISTS = load_words()
 _classes: dict[str, str] = {}
 
 
@@ -110,12 +107,12 @@ def secret_class(name: str) -> str:
 
 
 def _classify(name: str) -> str:
-    lists = WORD_LISTS
+    lists = WORDS
     words = [word.lower() for word in HUMP.findall(name)]
-    if not words or name in {"PWD", "OLDPWD"}:
-        return ""
     while len(words) > 1 and words[-1].isdigit():
         words.pop()
+    if not words or name in {"PWD", "OLDPWD"}:
+        return ""
     joined = "".join(words)
     if joined in lists.phrase or (words[-1] in lists.phrase and words[-1] != "seed"):
         return "phrase"
@@ -123,19 +120,17 @@ def _classify(name: str) -> str:
         return "code"
     if (words[-1] in lists.tails and joined not in lists.key and joined != "secretid") or lists.elsewhere & set(words):
         return ""
-    pairs = {a + b for a, b in zip(words, words[1:], strict=False)} | {"".join(words[-3:])}
-    for kind in ("password", "token", "key"):
-        chosen: frozenset[str] = getattr(lists, kind)
-        if not chosen.isdisjoint(words) or not chosen.isdisjoint(pairs):
-            return kind
+    parts = {*words, *(a + b for a, b in pairwise(words)), "".join(words[-3:])}
     if joined.endswith(("password", "passwd", "secret", "apikey")):
-        return "password"
-    return "weak" if words[-1] in lists.weak and (len(words) > 1 or words[-1] != "key") else ""
+        parts.add("password")
+    kinds = [kind for kind in ("password", "token", "key") if not parts.isdisjoint(getattr(lists, kind))]
+    weak = "weak" if words[-1] in lists.weak and words != ["key"] else ""
+    return kinds[0] if kinds else weak
 
 
 def assignments(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iterable[Span]]:
     """Find the values of names that promise a secret."""
-    words = engine.finder(WORDS, ignore_case=True)
+    words = engine.finder(PROMISES, ignore_case=True)
 
     def find(flat: Flat) -> Iterator[Span]:
         text, done = flat.text, 0
@@ -175,7 +170,7 @@ def _value(text: str, start: int, stop: int, kind: str) -> Value | None:
     if separator is None:
         return None
     how = separator.lastgroup or ""
-    if kind == "phrase" and (phrase := PHRASE.match(text, separator.end())):
+    if kind == "phrase" and (phrase := SEED.match(text, separator.end())):
         return Value(phrase.start(), phrase.end(), quoted=False)
     before = text[max(0, start - 2) : start]
     value = _read(text, separator.end(), stops="&#" if before[-1:] in {"?", "&"} else "@" if before == "//" else "")
@@ -196,7 +191,7 @@ def _fits(how: str, kind: str, literal: str, quoted: bool) -> bool:
         return quoted
     if how in {"tag", "block"}:
         return True
-    return _mixed(literal) and len(literal) >= 6 and " " not in literal  # noqa: PLR2004 - prose needs more proof
+    return _mixed(literal) and len(literal) >= PROSE_CHARS_MIN and " " not in literal
 
 
 def _read(text: str, at: int, *, stops: str) -> Value | None:
@@ -234,54 +229,65 @@ def _quoted(text: str, quote: re.Match[str], limit: int) -> Value | None:
 
 
 def is_secret(value: str, kind: str, *, quoted: bool, shell: bool = False) -> bool:
-    """Judge a value by what its name promised: is it a literal that could be one?"""
+    """Judge a value by what its name promised: is it a literal that could be one?
+
+    `shell` says that it stood in `NAME=value`, where a bare word is a literal and no variable.
+    """
     if kind == "code":
-        return value.isdigit() and 3 <= len(value) <= 8  # noqa: PLR2004
+        return value.isdigit() and CODE_DIGITS_MIN <= len(value) <= CODE_DIGITS_MAX
     if kind == "phrase" and " " in value:
-        return quoted and len(value.split()) >= 3 and not value.endswith((".", ":"))  # noqa: PLR2004
+        return quoted and len(value.split()) >= PHRASE_WORDS_MIN and not value.endswith((".", ":"))
     kind = "password" if kind == "phrase" else kind
-    least = 4 if kind == "password" else 8
-    if len(value) < least or not not_masked(value) or _plain(value):
+    if len(value) < CHARS_MIN[kind] or not not_masked(value) or _plain(value):
         return False
     if kind == "weak":
-        return (
-            len(value) >= 8 and _mixed(value) and not CODE.search(value) and " " not in value and entropy(value) > 2.5
-        )  # noqa: PLR2004
-    if " " in value:
-        return kind == "password" and quoted and _passphrase(value)
-    if re.fullmatch(r"[0-9.,:_-]+", value):
-        return kind == "password" and value.isdigit()
-    if quoted:
-        return not re.search(r"\A[.~]{0,2}/[\w.-]+/|\A[A-Za-z]+://|\(\)|\A[A-Za-z_]\w*\(.*\)\Z", value) and (
-            kind == "password" or _mixed(value) or len(value) >= 16  # noqa: PLR2004
-        )
+        return _mixed(value) and not CODE.search(value) and " " not in value and entropy(value) > WEAK_ENTROPY_MIN
+    if " " in value or NUMBER.fullmatch(value):
+        return kind == "password" and (value.isdigit() or (quoted and " " in value and _passphrase(value)))
+    return _is_quoted_secret(value, kind) if quoted else _is_bare_secret(value, kind, shell=shell)
+
+
+def _is_quoted_secret(value: str, kind: str) -> bool:
+    if PLACE_OR_CALL.search(value):
+        return False
+    return kind == "password" or _mixed(value) or len(value) >= WORD_CHARS_MIN
+
+
+def _is_bare_secret(value: str, kind: str, *, shell: bool) -> bool:
+    long_word = shell and len(value) >= SHELL_WORD_CHARS_MIN
     if CODE.search(value):
-        return shell and value.isalpha() and len(value) >= 8  # noqa: PLR2004 - KEY=word on a line of its own
+        return long_word and value.isalpha()
     if BARE_CODE.match(value) and not shell:
-        return _mixed(value) and kind == "password" and value[-1].isdigit() and "_" not in value and len(value) >= 6  # noqa: PLR2004
-    return _mixed(value) or (shell and len(value) >= 8)  # noqa: PLR2004
+        return (
+            kind == "password"
+            and _mixed(value)
+            and value[-1].isdigit()
+            and "_" not in value
+            and len(value) >= PROSE_CHARS_MIN
+        )
+    return _mixed(value) or long_word
 
 
 def _mixed(value: str) -> bool:
     """Tell whether letters meet digits or symbols, or cases alternate as no word does."""
     letters = any(c.isalpha() for c in value)
     others = any(not c.isalpha() and c not in "_-. " for c in value)
-    humps = sum(a.islower() and b.isupper() for a, b in zip(value, value[1:], strict=False))
-    return (letters and others) or humps >= 3  # noqa: PLR2004
+    humps = sum(a.islower() and b.isupper() for a, b in pairwise(value))
+    return (letters and others) or humps >= HUMPS_MIN
 
 
 def _plain(value: str) -> bool:
     words = [word.lower() for word in re.findall(r"[A-Za-z]+", value)]
     if any(c.isdigit() for c in value) or not words:
-        return value.lower() in WORD_LISTS.plain
-    return all(word in WORD_LISTS.plain or len(set(word)) == 1 for word in words) or (
+        return value.lower() in WORDS.plain
+    return all(word in WORDS.plain or len(set(word)) == 1 for word in words) or (
         words[0] in {"your", "my", "some", "insert", "enter", "replace", "example", "put"} and not value.isalpha()
     )
 
 
 def _passphrase(value: str) -> bool:
     words = value.split(" ")
-    common = sum(word.lower().strip(".,!") in WORD_LISTS.plain for word in words)
+    common = sum(word.lower().strip(".,!") in WORDS.plain for word in words)
     if any(_mixed(word) for word in words):
-        return len(words) <= 3 and common == 0  # noqa: PLR2004
-    return 3 <= len(words) <= 24 and common == 0 and all(2 < len(word) < 12 for word in words)  # noqa: PLR2004
+        return len(words) <= PHRASE_WORDS_MIN and common == 0
+    return PHRASE_WORDS_MIN <= len(words) <= PHRASE_WORDS_MAX and common == 0 and PHRASE.fullmatch(value) is not None

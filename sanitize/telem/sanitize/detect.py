@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from .flat import Flat, Span
+from .validators import has_digit
+from .words import WORDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from .engines import Engine
     from .rules import Rule
 
 BEGIN = re.compile(r"-----BEGIN[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 END = re.compile(r"-----END[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 
-KEY_CHARS_MAX = 32_768
-"""How far the end of a key may be from its beginning; a 16,384-bit RSA key has 12,700 characters, escapes not counted."""
+KEY_CHARS_MIN, KEY_CHARS_MAX = 16, 32_768
+"""A header with less behind it is a mention; a 16,384-bit RSA key has 12,700 characters, escapes not counted."""
 
 GAP = r"(?:[ \t\r\n\"'+,|>:#*;()-]|\\+[nrt\"'\n]|\d{1,6}(?=[ \t\x7f|:])|\x7f)"
 """What stands between the lines of a key: blanks, quotes, escapes, marks of diffs, line numbers."""
@@ -42,7 +45,7 @@ def private_keys(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iter
                 at = end.end()
             else:
                 at = _cut_off(text, begin.end())
-            if at - begin.end() >= 16 or end is not None:  # noqa: PLR2004 - a mention of the header is no key
+            if at - begin.end() >= KEY_CHARS_MIN or end is not None:
                 yield Span(begin.start(), at, rule.id, rule.kind, rank)
         for end in END.finditer(text):
             if end.start() >= at and (
@@ -65,9 +68,9 @@ COOKIES = re.compile(
     r"(?i:(?:set-)?cookie)(?:\\*[\"'])?[ \t]*[:=, ][ \t]*(?:\\*[\"'])?(?=[A-Za-z0-9_.-]{1,80}=)", re.ASCII
 )
 COOKIE = re.compile(r"([A-Za-z0-9_.-]{1,80})=([^;\s\"'\\]*)(?:;[ ]?|\Z)?", re.ASCII)
-COOKIE_SETTINGS = frozenset(
-    "path domain expires max-age samesite priority version comment theme lang language locale tz timezone cookieconsent".split()
-)
+COOKIE_FLAGS = re.compile(r"(?:[A-Za-z-]{1,20};[ ]?){0,8}")
+COOKIE_CHARS_MIN = 6
+"""A shorter cookie is a setting."""
 
 
 def cookies(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iterable[Span]]:
@@ -79,16 +82,18 @@ def cookies(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iterable[
         for header in COOKIES.finditer(text):
             at = header.end()
             while pair := COOKIE.match(text, at):
-                start, end = pair.span(2)
-                value = text[start:end]
-                if pair.group(1).lower() not in COOKIE_SETTINGS and len(value) >= 6 and any(c.isdigit() for c in value):  # noqa: PLR2004
-                    yield Span(start, end, rule.id, rule.kind, rank)
+                if _is_secret_cookie(*pair.groups()):
+                    yield Span(*pair.span(2), rule.id, rule.kind, rank)
                 at = _next_cookie(text, pair.end())
 
     return find
 
 
+def _is_secret_cookie(name: str, value: str) -> bool:
+    return name.lower() not in WORDS.settings and len(value) >= COOKIE_CHARS_MIN and has_digit(value)
+
+
 def _next_cookie(text: str, at: int) -> int:
     """Step over settings without a value, such as `HttpOnly`."""
-    flag = re.compile(r"(?:[A-Za-z-]{1,20};[ ]?)*").match(text, at)
+    flag = COOKIE_FLAGS.match(text, at)
     return flag.end() if flag else at

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .flat import Flat
 
 try:
-    import re2
+    import re2  # type: ignore[import-untyped]
 except ImportError:  # pragma: no cover - no wheel for this platform
     re2 = None
 

@@ -44,9 +44,9 @@ ESCAPED_END = re.compile(r"(?:\\[nrtfvb0]|%[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}|\\
 
 
 def starts_word(text: str, at: int) -> bool:
-    """Tell whether a token may begin at `at`: no letter or digit before it, or one that ends an escape.
+    r"""Tell whether a token may begin at `at`: no letter or digit before it, or one that ends an escape.
 
-    The n of a JSON `\\n`, the m of a colour and the D of `%3D` are letters that belong to what came before.
+    The n of a JSON `\n`, the m of a colour and the D of `%3D` are letters that belong to what came before.
     """
     if at == 0 or not text[at - 1].isalnum():
         return True

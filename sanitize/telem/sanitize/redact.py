@@ -40,6 +40,7 @@ class Dropped:
     """The type of `DROPPED`."""
 
     def __repr__(self) -> str:
+        """Return the name of the one instance."""
         return "DROPPED"
 
 
@@ -241,10 +242,10 @@ class Redactor:
     def _named(self, where: str, name: str, item: Attribute, depth: int) -> Attribute:
         if isinstance(item, bytes):
             return self._bytes(where, item)
-        if isinstance(item, str) and name and (kind := secret_class(name)) and _is_open(item):
-            if is_secret(item, kind, quoted=True):
-                self._note("assignment", where)
-                return marker("assignment")
+        kind = secret_class(name) if isinstance(item, str) and name else ""
+        if kind and isinstance(item, str) and _is_open(item) and is_secret(item, kind, quoted=True):
+            self._note("assignment", where)
+            return marker("assignment")
         return self._walk(where, item, depth + 1)
 
 
@@ -260,7 +261,7 @@ def _is_open(value: str) -> bool:
 
 
 def whole(value: str) -> str:
-    """Return `value` with lone surrogates replaced: they cannot be encoded, so no engine and no file would take them."""
+    """Return `value` with lone surrogates replaced: no engine and no file would take them."""
     try:
         value.encode()
     except UnicodeEncodeError:

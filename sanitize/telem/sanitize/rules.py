@@ -1,4 +1,4 @@
-"""What is looked for: the rules as data, one TOML file a family, each rule with examples that run as tests.
+r"""What is looked for: the rules as data, one TOML file a family, each rule with examples that run as tests.
 
 A rule has a *gate*, literals of which one must stand in the text before anything else is tried, and a way to *find*:
 
@@ -6,7 +6,7 @@ A rule has a *gate*, literals of which one must stand in the text before anythin
 * `pattern`: the pattern is searched in the whole text;
 * `detector`: a function of this room looks, because a pattern cannot (`telem.sanitize.detect`).
 
-Patterns are written in the syntax that RE2 and `re` share and understand alike: no look-around, no `$`, no `\\s`.
+Patterns are written in the syntax that RE2 and `re` share and understand alike: no look-around, no `$`, no `\s`.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _rule(table: dict[str, Any]) -> Rule:
     name = str(table.get("id", "?"))
     known = {"id", "sentence", "find", "triggers", "gate", "ignore_case", "pattern", "group", "edge", "checks", "kind"}
     if unknown := table.keys() - known - {"must_match", "must_not_match"}:
-        msg = f"rule {name}: unknown setting {sorted(unknown)[0]}"
+        msg = f"rule {name}: unknown setting {min(unknown)}"
         raise RuleError(msg)
     pattern, checks = str(table.get("pattern", "")), tuple(table.get("checks", ()))
     if _differs(pattern):

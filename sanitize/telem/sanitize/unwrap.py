@@ -9,12 +9,13 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from .flat import Flat, Span
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .engines import Engine, Finder
 
 RUN_CHARS_MIN = 24
@@ -22,6 +23,9 @@ RUN_CHARS_MIN = 24
 
 PEEK_CHARS = 64
 """Enough of a run to see that it holds an image or a digest rather than text."""
+
+DEL = 0x7F
+BLANK = 0x20
 
 ESCAPE = re.compile(
     r"\\u(?P<u>00[0-9A-Fa-f]{2})|\\x(?P<x>[0-9A-Fa-f]{2})|%(?P<p>[0-9A-Fa-f]{2})|&#(?P<d>\d{2,3});|"
@@ -97,7 +101,7 @@ def _plain(match: re.Match[str]) -> str:
     if group == "e":
         return ENTITIES[value]
     code = int(value, 10 if group == "d" else 16)
-    return chr(code) if code < 0x7F else "\x7f"  # noqa: PLR2004 - beyond ASCII
+    return chr(code) if code < DEL else "\x7f"
 
 
 def _decoded(run: str) -> Flat | None:
@@ -123,6 +127,6 @@ def _base64(body: str) -> bytes | None:
 
 
 def _readable(data: bytes) -> Flat | None:
-    if not data.isascii() or any(byte < 32 and byte not in b"\t\n\r\x1b" for byte in data[:PEEK_CHARS]):  # noqa: PLR2004
+    if not data.isascii() or any(byte < BLANK and byte not in b"\t\n\r\x1b" for byte in data[:PEEK_CHARS]):
         return None
     return Flat(data.decode("ascii"), data)

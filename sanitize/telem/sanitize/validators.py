@@ -11,10 +11,22 @@ from collections import Counter
 from collections.abc import Callable
 from math import log2
 
+from .words import WORDS
+
 Validator = Callable[[str], bool]
 
 CARD_DIGITS_MIN, CARD_DIGITS_MAX = 13, 19
 IBAN_REST = 1
+ENTROPY_LOW = 2.3
+"""Eight characters of five kinds; only the likes of `xxxxxxxx` and `aaaa-aaaa` lie below."""
+ENTROPY_HIGH = 3.0
+"""Words of twenty letters and less lie below."""
+PORT_DIGITS_MAX = 5
+VERSION_NUMBER_MAX = 31
+"""1.7.5.1 is a version, and 8.8.8.8 nobody's home."""
+IPV4 = 4
+DOUBLED_DIGIT_MAX = 4
+PHONE_KINDS_MIN = 4
 PHONE_DIGITS_MIN, PHONE_DIGITS_MAX = 9, 15
 
 
@@ -26,12 +38,12 @@ def entropy(value: str) -> float:
 
 def entropy_low(value: str) -> bool:
     """Accept all but the most monotonous values: a floor that only kills `xxxxxxxx` and `aaaa-aaaa`."""
-    return entropy(value) >= 2.3  # noqa: PLR2004 - eight characters of five kinds
+    return entropy(value) >= ENTROPY_LOW
 
 
 def entropy_high(value: str) -> bool:
     """Accept what looks drawn at random: for marks so short that words begin with them."""
-    return entropy(value) >= 3.0  # noqa: PLR2004 - English words of that length stay below
+    return entropy(value) >= ENTROPY_HIGH
 
 
 def has_digit(value: str) -> bool:
@@ -61,7 +73,7 @@ def luhn(value: str) -> bool:
     if not CARD_DIGITS_MIN <= len(digits) <= CARD_DIGITS_MAX or len(set(digits)) == 1:
         return False
     odd = digits[-1::-2]
-    even = [2 * d - 9 if d > 4 else 2 * d for d in digits[-2::-2]]  # noqa: PLR2004 - the digit sum of 2 * d
+    even = [2 * d - 9 if d > DOUBLED_DIGIT_MAX else 2 * d for d in digits[-2::-2]]
     return (sum(odd) + sum(even)) % 10 == 0
 
 
@@ -83,7 +95,7 @@ def ssn(value: str) -> bool:
 def phone(value: str) -> bool:
     """Accept a plausible amount of digits that do not all repeat."""
     digits = re.sub(r"\D", "", value)
-    return PHONE_DIGITS_MIN <= len(digits) <= PHONE_DIGITS_MAX and len(set(digits)) > 3  # noqa: PLR2004
+    return PHONE_DIGITS_MIN <= len(digits) <= PHONE_DIGITS_MAX and len(set(digits)) >= PHONE_KINDS_MIN
 
 
 def public_ip(value: str) -> bool:
@@ -92,21 +104,21 @@ def public_ip(value: str) -> bool:
         address = ipaddress.ip_address(value)
     except ValueError:
         return False
-    if address.version == 4 and max(address.packed) < 32:  # noqa: PLR2004 - 1.7.5.1 is a version, 8.8.8.8 nobody's home
+    if address.version == IPV4 and max(address.packed) <= VERSION_NUMBER_MAX:
         return False
     return address.is_global and not address.is_multicast
 
 
 def person(value: str) -> bool:
     """Accept a name of people; refuse the names of machines and of nobody."""
-    return value.lower() not in NOBODY and not value.lower().endswith("[bot]")
+    return value.lower() not in WORDS.nobody and not value.lower().endswith("[bot]")
 
 
 def mailbox(value: str) -> bool:
     """Accept an address of a person: not a service account of a forge, not a file, not a version of a package."""
     local, _, domain = value.lower().partition("@")
     top = domain.rpartition(".")[2]
-    if top in FILE_ENDINGS or local in NO_PERSON or local.startswith(("noreply+", "no-reply")):
+    if top in WORDS.file_endings or local in WORDS.no_person or local.startswith(("noreply+", "no-reply")):
         return False
     return not domain.startswith(("noreply.", "users.noreply.")) or "+" in local
 
@@ -118,7 +130,7 @@ def not_code(value: str) -> bool:
 
 def not_port(value: str) -> bool:
     """Refuse a bare number of up to five digits, as in `-u 1000:1000`, and the names of groups."""
-    return not (value.isdigit() and len(value) <= 5) and value not in NOBODY  # noqa: PLR2004
+    return not (value.isdigit() and len(value) <= PORT_DIGITS_MAX) and value not in WORDS.nobody
 
 
 def not_address(value: str) -> bool:
@@ -128,7 +140,7 @@ def not_address(value: str) -> bool:
 
 def not_git(value: str) -> bool:
     """Refuse `git`, the user of every forge."""
-    return value not in NO_PERSON
+    return value not in WORDS.no_person
 
 
 def not_route(value: str) -> bool:
@@ -138,30 +150,12 @@ def not_route(value: str) -> bool:
 
 def not_page(value: str) -> bool:
     """Refuse the last part of a path that is a file or a page rather than a person."""
-    return value.rpartition(".")[2].lower() not in FILE_ENDINGS
+    return value.rpartition(".")[2].lower() not in WORDS.file_endings
 
 
 CODE_LIKE = re.compile(
     r"[A-Za-z_]\w*\(|\A[A-Za-z_]\w*(?:\.[A-Za-z_]+)+\Z|\A[$/~]|\A\./|::|->|\A\{|\A<|\A%[A-Za-z]\w*%\Z", re.ASCII
 )
-FILE_ENDINGS = frozenset(
-    "png jpg jpeg gif svg webp ico js mjs cjs ts tsx jsx css scss html htm json yaml yml toml md txt py rb go rs java kt"
-    " php sh c h cpp hpp lock local internal localhost test2 php".split()
-)
-NO_PERSON = frozenset("git noreply no-reply donotreply do-not-reply root postmaster mailer-daemon action".split())
-"""Local parts that name no person: `git@github.com` is the address of every repository."""
-
-NOBODY = frozenset(
-    "root admin administrator user users username your-name yourname you me name ubuntu debian runner runneradmin"
-    " vagrant ec2-user azureuser vscode codespace node nobody shared public default guest app appuser docker git"
-    " jenkins gitpod circleci travis build builder builduser ci linuxbrew homebrew wheel staff sudo adm daemon www-data"
-    " postgres mysql redis nginx systemd-network github-actions dependabot renovate container work workspace user1"
-    " sandbox pi opc core nixbld nix kali foo bar baz xxx ... all_users defaultaccount wsiaccount null none some_user"
-    " someuser your_user your-username your_username myuser me_user tty video audio disk mail games man utmp shadow"
-    " messagebus syslog claude dashboard settings page pages login logout about index assets static api search profile"
-    " view dev deploy unknown nogroup users everyone crontab ssl-cert github copilot codex gemini".split()
-)
-"""Account names that say nothing about a person."""
 
 
 VALIDATORS: dict[str, Validator] = {
