@@ -182,6 +182,9 @@ def _cells(column: ColumnInfo, values: Sequence[object]) -> list[str]:
     if column.type.startswith("DECIMAL"):
         places = max((_places(value) for value in values), default=0)
         return [NULL if value is None else f"{value:,.{places}f}" for value in values]
+    if column.type in ("DOUBLE", "FLOAT"):
+        places = max((_float_places(value) for value in values), default=0)
+        return [NULL if value is None else _float_cell(value, places) for value in values]
     return [NULL if value is None else _cut(visible(_readable(value))) for value in values]
 
 
@@ -193,15 +196,24 @@ def _places(value: object) -> int:
     return max(places, 2) if places else 0
 
 
+def _float_places(value: object) -> int:
+    """Decimal places that six significant digits leave."""
+    if not isinstance(value, float) or not math.isfinite(value):
+        return 0
+    return len(f"{Decimal(f'{value:.{_FLOAT_DIGITS}g}'):f}".partition(".")[2])
+
+
+def _float_cell(value: object, places: int) -> str:
+    return f"{value:,.{places}f}" if isinstance(value, float) and math.isfinite(value) else plain(value)
+
+
 def _readable(value: object) -> str:
     if isinstance(value, bool):
         return plain(value)
     if isinstance(value, int):
         return f"{value:,}"
-    if isinstance(value, float) and math.isfinite(value):
-        return f"{value:,.0f}" if value.is_integer() else f"{value:,.{_FLOAT_DIGITS}g}"
-    if isinstance(value, datetime):
-        return plain(value).replace("T", " ")
+    if isinstance(value, datetime) and value.tzinfo:
+        return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'milliseconds')}Z"
     return plain(value)
 
 

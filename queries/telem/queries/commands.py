@@ -1,0 +1,66 @@
+"""What the command line and the HTTP door call: a question in words or SQL -> Table."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from . import canned
+from .run import run
+from .table import ColumnInfo, Problem, QueryError, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from telem.storage.layout import Layout
+
+    from .table import Limits
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_USES_SINCE = re.compile(r"\$since(_day)?\b")
+
+
+def ask(
+    layout: Layout,
+    question: str,
+    params: Mapping[str, object] | None = None,
+    since: str | datetime | None = None,
+    limits: Limits | None = None,
+) -> Table:
+    """Answer a ready-made question by its name, or one in SQL.
+
+    A single word is a name. SQL may use `$since` (and `$since_day`, see `canned`) itself. A ready-made question's
+    column `by` is named after what was chosen for it.
+
+    Raises:
+        QueryError: no answer; the error says why and what to try.
+    """
+    start = canned.parse_since(since, datetime.now(UTC)) if isinstance(since, str) else since
+    given = dict(params or {})
+    if _NAME.fullmatch(question.strip()):
+        query = canned.find(question)
+        bound = query.bind(given, start)
+        table = run(layout, query.sql, bound, limits)
+        columns = tuple(
+            ColumnInfo(str(bound["by"]), column.type) if column.name == "by" and "by" in bound else column
+            for column in table.columns
+        )
+        return replace(table, columns=columns, note=_note(table, start))
+    used = {match[0] for match in _USES_SINCE.finditer(question)}
+    if start is not None and not used:
+        raise QueryError("--since has no effect on this SQL.", "Use $since in it: time >= $since.", Problem.PARAMETER)
+    if "$since" in used:
+        given.setdefault("since", start or canned.EPOCH)
+    if "$since_day" in used:
+        given.setdefault("since_day", canned.first_ingest_day(start))
+    return run(layout, question, given, limits)
+
+
+def _note(table: Table, since: datetime | None) -> str:
+    """A friendly word when there is nothing to show."""
+    if table.rows:
+        return ""
+    when = f" since {since:%Y-%m-%d %H:%M} UTC" if since else ""
+    return f"Nothing of this kind has been recorded{when}. `telem-agent query last` shows what arrived."
