@@ -121,8 +121,7 @@ def _classify(name: str) -> str:
     if (words[-1] in lists.tails and joined not in lists.key and joined != "secretid") or lists.elsewhere & set(words):
         return ""
     parts = {*words, *(a + b for a, b in pairwise(words)), "".join(words[-3:])}
-    if joined.endswith(("password", "passwd", "secret", "apikey")):
-        parts.add("password")
+    parts.update(ending for ending in ("password", "passwd", "secret", "apikey") if joined.endswith(ending))
     kinds = [kind for kind in ("password", "token", "key") if not parts.isdisjoint(getattr(lists, kind))]
     weak = "weak" if words[-1] in lists.weak and words != ["key"] else ""
     return kinds[0] if kinds else weak

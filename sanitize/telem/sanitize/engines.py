@@ -19,6 +19,8 @@ try:
 except ImportError:  # pragma: no cover - no wheel for this platform
     re2 = None
 
+HAS_RE2 = re2 is not None
+
 GATE_MEMORY_BYTES = 64 << 20
 """A set that runs out of memory answers "no match", which would let secrets through; ours needs about one MB."""
 
@@ -124,4 +126,4 @@ class Linear:
 
 def best_engine() -> Engine:
     """Return the fastest engine there is here."""
-    return Pure() if re2 is None else Linear()
+    return Linear() if HAS_RE2 else Pure()

@@ -80,7 +80,7 @@ class Redactor:
         self._clean: dict[str, None] = {}
         self._kept: dict[str, None] = {}
         self._handlers: dict[str, Handler] = {}
-        self._names = {name: name for name in policy.exact}
+        self._names = self._known_names()
 
     def handler(self, key: str) -> Handler:
         """Return the function that judges string values of the attribute `key`."""
@@ -107,13 +107,16 @@ class Redactor:
         known = self._names.get(key)
         if known is None:
             if len(self._names) > HANDLERS_MAX:
-                self._names = {name: name for name in self.policy.exact}
+                self._names = self._known_names()
             known = self._names[key] = key if self._off else self._scan("attribute name", key)
         return known
 
     def text(self, value: str) -> str:
         """Judge a text that has no name, such as a log body or a status message."""
         return value if self._off else self._scan("text", value)
+
+    def _known_names(self) -> dict[str, str]:
+        return {name: name for name in (*self.policy.exact, *self.policy.content)}
 
     def _make(self, key: str, rule: AttributeRule) -> Handler:
         if self._off:
@@ -133,17 +136,23 @@ class Redactor:
     def _keep(self, key: str, shape: str) -> Handler:
         fits = SHAPES[shape].fullmatch
         where = self.name(key)
-        kept, holds_token = self._kept, self.scanner.holds_token
+        kept = self._kept
 
         def keep(value: str) -> str:
             if value in kept:
                 return value
-            if fits(value) is None or holds_token(value):
+            if fits(value) is None or self._is_token(value):
                 return self._scan(where, value)
             _remember(kept, value)
             return value
 
         return keep
+
+    def _is_token(self, value: str) -> bool:
+        try:
+            return self.scanner.holds_token(value)
+        except Exception:  # noqa: BLE001 - in doubt it is one, and scanning will say so and count
+            return True
 
     def _length(self, kind: str, value: str) -> str:
         if is_length(value):

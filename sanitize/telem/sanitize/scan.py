@@ -179,6 +179,7 @@ def _token(rule: Rule, rank: int) -> Find:
             end = _cut_end(text, at + len(trigger)) if rule.edge and len(trigger) >= CUT_TRIGGER_CHARS_MIN else 0
             return (Span(at, end, rule.id, rule.kind, rank), end - at) if end else (None, 1)
         start, end = match.span(rule.group)
+        end -= len(match.group(rule.group)) - len(match.group(rule.group).rstrip("."))
         if len(set(text[max(start, end - 16) : end].lower())) >= KINDS_MIN and accepts(text[start:end]):
             return Span(start, end, rule.id, rule.kind, rank), max(1, end - at)
         return None, end - at if end - at > REJECTED_CHARS_MAX else 1
