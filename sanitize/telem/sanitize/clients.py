@@ -43,6 +43,7 @@ EVENT_TYPES: dict[str | None, dict[str, str]] = {
 """Client -> its event name -> canonical type. What is not here has none."""
 
 ERROR_STATUS_MIN = 400
+EVENT_NAME_LIMIT = 128
 
 
 def client_of(scope_name: str, name: str) -> str | None:
@@ -62,6 +63,18 @@ def bare(name: str) -> str:
         if name.startswith(prefix):
             return name[len(prefix) :]
     return name
+
+
+def is_event_name(body: str) -> bool:
+    """Is a log body an event's full name (`claude_code.api_request`) rather than a sentence?"""
+    return len(body) <= EVENT_NAME_LIMIT and "." in body and " " not in body and body.isascii()
+
+
+def classify(scope_name: str, name: str) -> tuple[str, str | None, str | None]:
+    """Bare event name, client and canonical type of a log record."""
+    client = client_of(scope_name, name)
+    found = bare(name)
+    return found, client, EVENT_TYPES[client].get(found)
 
 
 def normalize(row: Row, attributes: Attributes) -> None:

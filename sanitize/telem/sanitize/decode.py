@@ -160,13 +160,17 @@ def _log(record: LogRecord) -> Record:
         found["trace_id"] = record.trace_id.hex()
     if record.span_id:
         found["span_id"] = record.span_id.hex()
-    for name in _LOG_SCALARS:
-        if value := getattr(record, name):
-            found[name] = value
+    if number := record.severity_number:
+        found["severity_number"] = number
+    if severity := record.severity_text:
+        found["severity_text"] = severity
+    if dropped := record.dropped_attributes_count:
+        found["dropped_attributes_count"] = dropped
+    if flags := record.flags:
+        found["flags"] = flags
+    if name := record.event_name:
+        found["event_name"] = name
     return found
-
-
-_LOG_SCALARS = ("severity_number", "severity_text", "dropped_attributes_count", "flags", "event_name")
 
 
 def _points(metric: Metric) -> Iterable[Record]:

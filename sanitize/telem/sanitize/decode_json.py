@@ -141,6 +141,13 @@ def _bytes(value: Any, _depth: int) -> Attribute:
     return base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_" if "-" in value or "_" in value else None)
 
 
+def _to_int64(value: Any) -> int:
+    number = _to_int(value, "intValue")
+    if number >= _INT64_LIMIT:
+        raise ValueError("intValue has more than 64 bits")
+    return number
+
+
 def _array(value: Any, depth: int) -> Attribute:
     return [_any(item, depth + 1) for item in (value or {}).get("values") or []]
 
@@ -151,7 +158,7 @@ def _kvlist(value: Any, depth: int) -> Attribute:
 
 _VALUE_READERS = {
     "stringValue": _string,
-    "intValue": lambda value, _depth: None if value is None else _to_int(value, "intValue"),
+    "intValue": lambda value, _depth: None if value is None else _to_int64(value),
     "boolValue": _bool,
     "doubleValue": lambda value, _depth: _to_float(value, "doubleValue"),
     "arrayValue": _array,

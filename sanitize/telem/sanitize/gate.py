@@ -10,21 +10,22 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from . import clients
 from .columns import BIT
+from .policy import Action
 from .records import Attribute, Attributes, Batch, Group, RawRequest, Row, SanitizedBatch, Signal
 from .redact import DROPPED
-from .shape import is_int64, plan, tags
+from .shape import NOWHERE, is_int64, plan, tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .redact import Redactor
-    from .shape import Step
+    from .redact import Handler, Redactor
+    from .shape import Place, Reader
 
 ID_BYTES = 12
 """96 bits: with a thousand million rows the chance that any two share an id is 6 in a million million."""
@@ -36,10 +37,43 @@ TEXT_CUT_CHARS = 65_536
 """What is kept of each text in a row over that limit."""
 
 _EPOCH_CACHE_LIMIT = 4096
+_STEP_CACHE_LIMIT = 4096
 _GROUP_CACHE_LIMIT = 64
 _KIND = ("", "internal", "server", "client", "producer", "consumer")
 _TEMPORALITY = ("", "delta", "cumulative")
 _STATUS = ("", "ok", "error")
+
+
+_NUMBERS = (int, float, bool)
+
+
+class Step(NamedTuple):
+    """What is known about an attribute name."""
+
+    column: str  # empty when it has none
+    read: Reader
+    exact: type | None  # values of this type go into the column as they are and need not be kept a second time
+    bit: int
+    judge: Handler
+    name: str  # the name itself, sanitized
+    passes: bool  # numbers need no judging: the policy neither drops nor hashes the attribute
+
+
+class Steps(dict[str, Step]):
+    """Attribute name -> step, looked up once for each name and remembered."""
+
+    def __init__(self, places: dict[str, Place], redactor: Redactor) -> None:
+        super().__init__()
+        self._places = places
+        self._redactor = redactor
+
+    def __missing__(self, key: str) -> Step:
+        if len(self) >= _STEP_CACHE_LIMIT:
+            self.clear()
+        column, read, exact, bit = self._places.get(key, NOWHERE)
+        passes = self._redactor.policy.rule_for(key).action in (Action.KEEP, Action.SCAN)
+        step = self[key] = Step(column, read, exact, bit, self._redactor.handler(key), self._redactor.name(key), passes)
+        return step
 
 
 class Gate:
@@ -55,7 +89,8 @@ class Gate:
         self.redactor = redactor
         self._row_key = blake2b(b"row id", key=key, digest_size=32).digest()
         self._request_key = blake2b(b"request id", key=key, digest_size=32).digest()
-        self._plans = {signal: plan(signal) for signal in Signal}
+        self._steps = {signal: Steps(plan(signal), redactor) for signal in Signal}
+        self._events: dict[tuple[str, str], tuple[str, str | None, str | None]] = {}
         self._tags = {signal: tags(signal) for signal in Signal}
         self._groups: dict[bytes, tuple[Row, Row]] = {}
         self._seconds: dict[int, str] = {}
@@ -89,7 +124,7 @@ class Gate:
         shared, fallback = self._shared(envelope, group, signal)
         hasher = blake2b(envelope, key=self._row_key, digest_size=ID_BYTES)
         scope_name = str(group.scope.get("name", ""))
-        steps = self._plans[signal]
+        steps = self._steps[signal]
         received_us = received_at_ns // 1000
         rows = []
         for record in group.records:
@@ -143,36 +178,41 @@ class Gate:
 
     # -- attributes --------------------------------------------------------------------------------------------
 
-    def _attributes(self, row: Row, attributes: Attributes, steps: dict[str, Step]) -> tuple[Attributes, int]:
-        """Fill the columns; returns the attributes that no column represents exactly, and the bits of the others."""
-        clean, name_of = self.redactor.attribute, self.redactor.name
+    def _attributes(self, row: Row, attributes: Attributes, steps: Steps) -> tuple[Attributes, int]:
+        """Fill the columns; returns the attributes that no column represents exactly, and the bits of the others.
+
+        The innermost loop of the house, twenty turns a record. What is known about a name is looked up once (`Step`), and
+        the two commonest cases, a text and a number, are decided here rather than in calls.
+        """
         rest: Attributes = {}
         promoted = 0
         twin = "prompt_text" in attributes and attributes["prompt_text"] == attributes.get("prompt")
         for key, value in attributes.items():
-            step = steps.get(key)
-            if step is None:
-                kept = clean(key, value)
-                if kept is not DROPPED:
-                    rest[name_of(key)] = kept if type(kept) is str else _plain(kept)
-                continue
-            if twin and key == "prompt_text":
-                promoted |= step.bit
-                continue
-            kept = clean(key, value)
+            column, read, exact, bit, judge, name, passes = steps[key]
+            kind = type(value)
+            if kind is str:
+                if twin and key == "prompt_text":
+                    promoted |= bit
+                    continue
+                kept: Any = judge(value)  # type: ignore[arg-type]  # a str
+            elif passes and kind in _NUMBERS:
+                kept = value
+            else:
+                kept = self.redactor.attribute(key, value)
             if kept is DROPPED:
                 continue
-            column, read, bit = step
-            converted, exact = read(kept)
-            if converted is not None:
-                if bit:
-                    row[column] = converted
-                else:
-                    row.setdefault(column, converted)
-            if exact and bit:
+            if kind is exact and type(kept) is kind:
+                row[column] = kept
                 promoted |= bit
-            else:
-                rest[key] = kept if type(kept) is str else _plain(kept)
+                continue
+            if column:
+                converted, whole = read(kept)
+                if converted is not None and (bit or column not in row):
+                    row[column] = converted
+                if whole and bit:
+                    promoted |= bit
+                    continue
+            rest[name] = kept if kind is str else _plain(kept)
         return rest, promoted
 
     def _clean(self, attributes: Attribute) -> dict[str, Any]:
@@ -210,7 +250,7 @@ class Gate:
             else:
                 row["body"] = _dumps(self.redactor.attribute("body", body)).decode()
                 row["body_type"] = "json"
-        _set_event(row, scope_name)
+        self._set_event(row, scope_name)
         self._set_event_timestamp(row)
         if observed := record.get("observed_time_unix_nano"):
             _set_offset(row, int(str(observed)), "observed_lag_us", "observed_rem_ns", 1)
@@ -224,6 +264,28 @@ class Gate:
                 row[column] = text(str(value))
         if row.get("client") not in ("claude_code", None):
             clients.normalize(row, row["attributes"])  # type: ignore[arg-type]  # made by _attributes
+
+    def _set_event(self, row: Row, scope_name: str) -> None:
+        """Event name, client and canonical type: from the attribute, else from a body that is a name."""
+        name, body = row.get("event_name"), row.get("body")
+        if type(name) is not str:
+            name = body if type(body) is str and clients.is_event_name(body) else ""
+        known = self._events.get((scope_name, name))
+        if known is None:
+            if len(self._events) >= _STEP_CACHE_LIMIT:
+                self._events.clear()
+            known = self._events[scope_name, name] = clients.classify(scope_name, name)
+        bare, client, event_type = known
+        if client:
+            row["client"] = client
+        if not bare:
+            return
+        if "event_name" in row and bare != name:
+            row["attributes"]["event.name"] = name  # type: ignore[index]  # made by _attributes
+            row["promoted"] &= ~BIT["event_name"]  # type: ignore[operator]  # an int
+        row["event_name"] = bare
+        if event_type:
+            row["event_type"] = event_type
 
     def _set_event_timestamp(self, row: Row) -> None:
         """`event.timestamp` says in text what `time` says; it is kept only when it says something else."""
@@ -293,32 +355,6 @@ class Gate:
 
 
 _PLAIN = {"resource_meta": ("attributes",), "scope_meta": ("name", "version")}
-
-
-def _set_event(row: Row, scope_name: str) -> None:
-    """Event name, client and canonical type: from the attribute, else from a body that is a name."""
-    name = row.get("event_name")
-    if not isinstance(name, str):
-        body = row.get("body")
-        name = body if isinstance(body, str) and body.isascii() and "." in body and " " not in body else None
-        if name is None or len(name) > _EVENT_NAME_LIMIT:
-            if client := clients.client_of(scope_name, ""):
-                row["client"] = client
-            return
-    client = clients.client_of(scope_name, name) or clients.client_of("", str(row.get("body", "")))
-    bare = clients.bare(name)
-    if bare != row.get("event_name"):
-        if "event_name" in row:
-            row["attributes"]["event.name"] = name  # type: ignore[index]  # made by _attributes
-            row["promoted"] = row["promoted"] & ~BIT["event_name"]  # type: ignore[operator]  # an int
-        row["event_name"] = bare
-    if client:
-        row["client"] = client
-    if event_type := clients.EVENT_TYPES[client].get(bare):
-        row["event_type"] = event_type
-
-
-_EVENT_NAME_LIMIT = 128
 
 
 def _set_time(row: Row, record: dict[str, Attribute], received_at_ns: int) -> None:

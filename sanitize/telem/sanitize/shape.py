@@ -8,26 +8,39 @@ the attribute left out of the row's `attributes` and its bit set in `promoted`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from .columns import BIT, PROMOTED_BY_SIGNAL, Column, Type
+from .records import Attribute
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .records import Attribute, Signal
+    from .records import Signal
 
 INT64_LIMIT = 1 << 63
 MONEY_LIMIT = 1e9
 """DECIMAL(18,9) holds nine digits before the point."""
 
 
-class Step(NamedTuple):
-    """What to do with one attribute name."""
+Reader = Callable[[Attribute], tuple[object, bool]]
+"""Turns an attribute into the column's value (None when it cannot) and says whether nothing is lost by that."""
+
+
+class Place(NamedTuple):
+    """The column an attribute goes into."""
 
     column: str
-    read: Callable[[Attribute], tuple[object, bool]]
+    read: Reader
+    exact: type | None  # type of the values that need no reader; None for a second name of the column
     bit: int  # 0 for a second name of the column: it may fill the column but never replaces the attribute
+
+
+def _read_nothing(_value: Attribute) -> tuple[object, bool]:
+    return None, False
+
+
+NOWHERE = Place("", _read_nothing, None, 0)
+"""The place of an attribute that has no column."""
 
 
 def is_int64(value: object) -> bool:
@@ -87,7 +100,7 @@ def _number(value: Attribute) -> float | None:
     return number if math.isfinite(number) else None
 
 
-READERS: dict[Type, Callable[[Attribute], tuple[object, bool]]] = {
+READERS: dict[Type, Reader] = {
     Type.TEXT: read_text,
     Type.INT: read_int,
     Type.FLOAT: read_float,
@@ -96,13 +109,19 @@ READERS: dict[Type, Callable[[Attribute], tuple[object, bool]]] = {
 }
 
 
-def plan(signal: Signal) -> dict[str, Step]:
-    """Attribute name -> step, for one table."""
-    steps: dict[str, Step] = {}
+_EXACT = {Type.TEXT: str, Type.INT: int, Type.FLOAT: int, Type.BOOL: bool}
+"""A whole number in a FLOAT column is exact too: the views write it back as one. The decoders let no int beyond int64 in."""
+
+
+def plan(signal: Signal) -> dict[str, Place]:
+    """Attribute name -> column, for one table."""
+    places: dict[str, Place] = {}
     for column in PROMOTED_BY_SIGNAL[signal]:
         for position, name in enumerate(column.attributes):
-            steps[name] = Step(column.name, READERS[column.type], BIT[column.name] if position == 0 else 0)
-    return steps
+            first = position == 0
+            exact = _EXACT.get(column.type) if first else None
+            places[name] = Place(column.name, READERS[column.type], exact, BIT[column.name] if first else 0)
+    return places
 
 
 def tags(signal: Signal) -> tuple[Column, ...]:

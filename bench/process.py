@@ -1,0 +1,64 @@
+"""What a daemon and its workers use, read from /proc (Linux)."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+SAMPLE_S = 0.02
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds of a process and of the children it has waited for."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / _TICKS
+
+
+def rss_mb(pid: int) -> float:
+    """Resident memory of one process; 0 when it is gone."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return 0.0
+
+
+def children(pid: int) -> list[int]:
+    """Children of all threads of a process."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += [int(number) for number in task.read_text(encoding="ascii").split()]
+        except OSError:
+            continue
+    return found
+
+
+class Peak:
+    """Samples the memory of a daemon, and of daemon and workers together, while it is open."""
+
+    def __init__(self, pid: int) -> None:
+        self.daemon_mb = self.total_mb = 0.0
+        self._pid = pid
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+
+    def __enter__(self) -> Peak:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        while not self._done.is_set():
+            daemon = rss_mb(self._pid)
+            self.daemon_mb = max(self.daemon_mb, daemon)
+            self.total_mb = max(self.total_mb, daemon + sum(map(rss_mb, children(self._pid))))
+            time.sleep(SAMPLE_S)
