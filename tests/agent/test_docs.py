@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
 
 from telem.agent import docs
 from telem.agent.cli import cli
-from telem.agent.config import SETTINGS
+from telem.agent.config import SETTINGS, Setting
 
 REPOSITORY = docs.FOLDER.parent
 COMMANDS = {" ".join(words): command for words, command in docs.commands()}
@@ -16,24 +18,24 @@ SOURCED = ("telemetry-enabled.env", "telemetry-disabled.env")
 
 
 @pytest.mark.parametrize("name", docs.DOCUMENTS)
-def test_a_generated_document_is_current(name):
+def test_a_generated_document_is_current(name: str) -> None:
     """`make docs` would change nothing."""
     assert name not in docs.stale(), "run: make docs"
 
 
-def test_a_changed_document_is_found_stale(tmp_path):
+def test_a_changed_document_is_found_stale(tmp_path: Path) -> None:
     """A document that was edited by hand, or is missing, is named."""
     (tmp_path / "cli.md").write_text(docs.cli_markdown() + "by hand\n", encoding="utf-8")
     assert docs.stale(tmp_path) == ["settings.md", "cli.md"]
 
 
 @pytest.mark.parametrize(("arguments", "status"), [(["--check"], 0), ([], 2), (["--check", "--write"], 2)])
-def test_the_tool_checks_or_writes(arguments, status):
+def test_the_tool_checks_or_writes(arguments: list[str], status: int) -> None:
     """It does one of the two, and the check passes here."""
     assert CliRunner().invoke(docs.main, arguments).exit_code == status
 
 
-def test_writing_makes_them_current(tmp_path, monkeypatch):
+def test_writing_makes_them_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After --write, --check is content; before it, it is not."""
     monkeypatch.setattr(docs, "FOLDER", tmp_path)
     monkeypatch.setattr(docs, "stale", lambda: [name for name in docs.DOCUMENTS if not (tmp_path / name).exists()])
@@ -43,7 +45,7 @@ def test_writing_makes_them_current(tmp_path, monkeypatch):
     assert CliRunner().invoke(docs.main, ["--check"]).exit_code == 0
 
 
-def test_without_a_clone_it_says_so(tmp_path, monkeypatch):
+def test_without_a_clone_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An installed package has no docs folder to write to."""
     monkeypatch.setattr(docs, "FOLDER", tmp_path / "docs")
     result = CliRunner().invoke(docs.main, ["--write"])
@@ -52,7 +54,7 @@ def test_without_a_clone_it_says_so(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
-def test_every_setting_is_documented(setting):
+def test_every_setting_is_documented(setting: Setting) -> None:
     """By name, flag and environment variable, with its sentence."""
     row = next(line for line in docs.settings_markdown().splitlines() if line.startswith(f"| `{setting.name}`"))
     assert all(text in row for text in (f"`{setting.flag}`", f"`{setting.env}`", setting.sentence.replace("|", "\\|")))
@@ -60,7 +62,7 @@ def test_every_setting_is_documented(setting):
 
 
 @pytest.mark.parametrize("words", COMMANDS)
-def test_every_command_has_help(words):
+def test_every_command_has_help(words: str) -> None:
     """A sentence for the command, and one for each option and flag."""
     command = COMMANDS[words]
     assert (command.help or "").strip()
@@ -70,26 +72,26 @@ def test_every_command_has_help(words):
 
 
 @pytest.mark.parametrize("words", COMMANDS)
-def test_every_command_is_documented(words):
+def test_every_command_is_documented(words: str) -> None:
     """It has a heading of its own."""
     assert f"\n## {words}\n" in docs.cli_markdown()
 
 
-def test_the_help_lists_every_command():
+def test_the_help_lists_every_command() -> None:
     """What `--help` shows and what is documented is the same."""
     shown = CliRunner().invoke(cli, ["--help"]).output
     assert all(f"  {words.split()[1]} " in shown for words in COMMANDS)
 
 
 @pytest.mark.parametrize("name", SOURCED)
-def test_an_environment_file_can_be_sourced(name):
+def test_an_environment_file_can_be_sourced(name: str) -> None:
     """It holds comments and assignments (or `unset`) only, so that a shell and a reader see the same."""
     text = (REPOSITORY / ".claude" / "env-config" / name).read_text(encoding="utf-8")
     for line in text.splitlines():
         assert not line or line.startswith(("#", "unset ")) or line.partition("=")[0].isidentifier(), line
 
 
-def test_the_environment_file_points_at_the_default_port():
+def test_the_environment_file_points_at_the_default_port() -> None:
     """Claude Code is sent to where the daemon listens."""
     text = (REPOSITORY / ".claude" / "env-config" / "telemetry-enabled.env").read_text(encoding="utf-8")
     defaults = {setting.name: setting.default for setting in SETTINGS}
