@@ -27,14 +27,15 @@ VALUE_CHARS_MAX = 8192
 """A longer value is cut here; the rest is taken by the next round or is no secret."""
 
 # The words that make a name worth reading.
+# Grouped by first letters, which `re` needs to be quick.
 PROMISES = (
-    r"pass(?:w(?:or)?d|wort|phrase|code|key|wrd)?|pwd|pw|psw|kennwort|contrasena|senha|secret|token|cred|auth|cookie|"
-    r"jwt|bearer|totp|otp|cvv|cvc|mnemonic|(?:seed|recovery|secret)[ _-]?(?:phrase|words)|hmac|salt|sig|dsn|seed|"
-    r"session|sid|pat|psk|"
-    r"(?:security|verification|mfa|2fa|pin)[ _-]?code|(?:api|access|private|secret|sign|signing|encrypt|encryption|"
-    r"decryption|master|shared|account|client|service|storage|deploy|license|licence|consumer|subscription|server|"
-    r"webhook|admin|app|application|integration|ingest|write|read|function|host|instrumentation|crypt|cookie|base)"
-    r"[ _.-]?(?:access)?[ _.-]?key|keydata|key[_-]data|pin"
+    r"p(?:ass(?:w(?:or)?d|wort|phrase|code|key|wrd)?|wd|w|sw|sk|at|in(?:[ _-]?code)?)|s(?:ec(?:ret|urity[ _-]?code)|"
+    r"enha|alt|ig|eed|id|ession)|t(?:oken|otp)|k(?:ey(?:[_-]?data)?|ennwort)|c(?:red|ookie|ontrasena|v[vc])|auth|jwt|bearer|otp|"
+    r"mnemonic|hmac|dsn|phrase|(?:verification|mfa|2fa)[ _-]?code"
+)
+NAME_BEFORE = re.compile(
+    r"(?:api|access|secret|private|signing|encryption|master|license|seed|recovery|auth|client|service|account)[ ]\Z",
+    re.ASCII | re.IGNORECASE,
 )
 NAME_CHARS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")
 NAME_CHARS_MAX = 80
@@ -156,6 +157,8 @@ def _name(text: str, at: int, end: int) -> tuple[int, int]:
         start -= 1
     if start and text[start - 1] == "\\" and text[start] in "nrt" and start < at:
         start += 1
+    if start == at and start and text[start - 1] == " " and (before := NAME_BEFORE.search(text[max(0, at - 16) : at])):
+        start -= len(before.group())
     stop, ceiling = end, min(len(text), end + NAME_CHARS_MAX)
     while stop < ceiling and text[stop] in NAME_CHARS:
         stop += 1

@@ -5,6 +5,7 @@ A value that cannot be judged, because a rule raises, becomes a marker. It is ne
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
@@ -127,7 +128,7 @@ class Redactor:
             return lambda _value: DROPPED
         if rule.action is Action.HASH:
             kind, of = rule.kind or "value", self.pseudonyms.of
-            return lambda value: of(kind, value) if value else value
+            return lambda value: of(kind, value) if value and value != FAILED else value
         if rule.action is Action.LENGTH:
             return lambda value: self._length(rule.kind or "value", value)
         where = self.name(key)
@@ -166,7 +167,7 @@ class Redactor:
         if rule.action in {Action.HASH, Action.LENGTH}:
             handler = self.handler(key)
             if isinstance(value, (bytes, list, dict)):
-                return handler(value.hex() if isinstance(value, bytes) else orjson.dumps(value, default=str).decode())
+                return handler(_dump(value))
             return handler(str(value)) if rule.action is Action.HASH else value
         if isinstance(value, (bool, int, float)):
             return value
@@ -227,7 +228,7 @@ class Redactor:
         return value
 
     def _too_deep(self, where: str, value: Attribute) -> str:
-        text = orjson.dumps(value, default=str).decode()
+        text = _dump(value)
         return self.scanner.clean(text, lambda rule: self._note(rule, where))
 
     def _list(self, where: str, items: list[Attribute], depth: int) -> list[Attribute]:
@@ -256,6 +257,11 @@ class Redactor:
             self._note("assignment", where)
             return marker("assignment")
         return self._walk(where, item, depth + 1)
+
+
+def _dump(value: Attribute) -> str:
+    """Spell a value as JSON, whatever it holds; `orjson` refuses integers beyond 64 bits and bytes."""
+    return json.dumps(value, ensure_ascii=False, default=repr)
 
 
 def _remember(values: dict[str, None], value: str) -> None:

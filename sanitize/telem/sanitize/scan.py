@@ -16,7 +16,7 @@ from .detect import cookies, private_keys
 from .engines import Engine, Mark, best_engine
 from .flat import Flat, Span, flatten, merge, starts_word
 from .pseudonym import STAND_IN, Pseudonyms, is_stand_in
-from .unwrap import runs, views
+from .unwrap import Unwrapper
 from .validators import VALIDATORS, entropy_high, has_digit
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Scanner:
         self._finds: dict[int, Find] = {}
         marks, self._owners = _marks(self.rules)
         self._gate = self.engine.gate(marks)
-        self._runs = runs(self.engine)
+        self._unwrap = Unwrapper(self.engine)
         self._allow = frozenset(allow)
         self._allow_domains = frozenset(allow_domains)
 
@@ -87,7 +87,7 @@ class Scanner:
             return []
         flat = flatten(text)
         found = self._look(flat)
-        for view in views(flat, self._runs):
+        for view in self._unwrap.views(flat):
             found += [view.back(span) for span in self._look(view.flat)]
         if not found:
             return found

@@ -16,13 +16,16 @@ from .flat import Flat, Span
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .engines import Engine, Finder
+    from .engines import Engine, Spans
 
 RUN_CHARS_MIN = 24
 """Shorter base64 runs are words, ids and paths."""
 
 PEEK_CHARS = 64
 """Enough of a run to see that it holds an image or a digest rather than text."""
+
+WINDOW_CHARS = 400
+"""How far around an escape a text is read unescaped."""
 
 DEL = 0x7F
 BLANK = 0x20
@@ -52,31 +55,59 @@ class View(NamedTuple):
         return span._replace(start=self.starts[span.start], end=self.ends[span.end - 1])
 
 
-def runs(engine: Engine) -> Finder:
-    """Return the finder of runs that could be base64 or hex."""
-    return engine.finder(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+class Unwrapper:
+    """Finds what is wrapped in a text, with the finders of one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._runs = engine.finder(r"[A-Za-z0-9+/_-]{24,}={0,2}")
+        self._escapes = engine.finder(ESCAPE.pattern)
+
+    def views(self, flat: Flat) -> Iterator[View]:
+        """Return the readings of the text that differ from the text."""
+        text = flat.text
+        if "\\" in text or "%" in text or "&" in text or "\x1b" in text:
+            for start, end in _windows(text, self._escapes(flat)):
+                yield _unescaped(text, start, end)
+        if len(text) >= RUN_CHARS_MIN:
+            for (start, end), *_ in self._runs(flat):
+                # The second try is for a run that begins with the n of a newline escape.
+                for at in (start, start + 1):
+                    decoded = _decoded(text[at:end])
+                    if decoded:
+                        yield View(decoded, None, [], at, end)
+                        break
 
 
-def views(flat: Flat, find_runs: Finder) -> Iterator[View]:
-    """Return the readings of the text that differ from the text."""
-    text = flat.text
-    if ("\\" in text or "%" in text or "&" in text or "\x1b" in text) and ESCAPE.search(text):
-        yield _unescaped(text)
-    if len(text) >= RUN_CHARS_MIN:
-        for (start, end), *_ in find_runs(flat):
-            for at in (start, start + 1):
-                decoded = _decoded(text[at:end])
-                if decoded:
-                    yield View(decoded, None, [], at, end)
-                    break
+def _windows(text: str, escapes: Iterator[Spans]) -> Iterator[tuple[int, int]]:
+    """Return the parts of the text around its escapes, from blank to blank: a large text is not copied whole."""
+    start = end = -1
+    for (at, stop), *_ in escapes:
+        if start >= 0 and at - WINDOW_CHARS <= end:
+            end = stop
+            continue
+        if start >= 0:
+            yield start, _blank_after(text, end)
+        start, end = max(0, _blank_before(text, at), min(end, at)), stop
+    if start >= 0:
+        yield start, _blank_after(text, end)
 
 
-def _unescaped(text: str) -> View:
+def _blank_before(text: str, at: int) -> int:
+    found = [text.rfind(blank, max(0, at - 2 * WINDOW_CHARS), max(0, at - WINDOW_CHARS // 4)) for blank in " \n"]
+    return max(*found, at - 2 * WINDOW_CHARS, 0)
+
+
+def _blank_after(text: str, at: int) -> int:
+    found = [text.find(blank, at + WINDOW_CHARS // 4, at + 2 * WINDOW_CHARS) for blank in " \n"]
+    return min([place for place in found if place >= 0], default=min(len(text), at + 2 * WINDOW_CHARS))
+
+
+def _unescaped(text: str, start: int, end: int) -> View:
     pieces: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
-    at = 0
-    for match in ESCAPE.finditer(text):
+    at = start
+    for match in ESCAPE.finditer(text, start, end):
         plain = _plain(match)
         pieces += (text[at : match.start()], plain)
         starts += range(at, match.start())
@@ -85,11 +116,11 @@ def _unescaped(text: str) -> View:
             starts.append(match.start())
             ends.append(match.end())
         at = match.end()
-    pieces.append(text[at:])
-    starts += range(at, len(text))
-    ends += range(at + 1, len(text) + 1)
+    pieces.append(text[at:end])
+    starts += range(at, end)
+    ends += range(at + 1, end + 1)
     joined = "".join(pieces)
-    return View(Flat(joined, joined.encode("ascii")), starts, ends, 0, len(text))
+    return View(Flat(joined, joined.encode("ascii")), starts, ends, start, end)
 
 
 def _plain(match: re.Match[str]) -> str:
