@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pytest
@@ -11,6 +11,9 @@ from click.testing import CliRunner
 from telem.agent import docs
 from telem.agent.cli import cli
 from telem.agent.config import SETTINGS, Setting
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 REPOSITORY = docs.FOLDER.parent
 COMMANDS = {" ".join(words): command for words, command in docs.commands()}
