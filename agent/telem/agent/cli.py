@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .config import SETTINGS, Config, ConfigError, load
+from .config import SETTINGS, Config, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 EXIT_FAILED = 1
-EXIT_USAGE = 2
 
 
 def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -51,18 +50,18 @@ class Group(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except ConfigError as error:
-            _fail(error, EXIT_USAGE)
-        except (RuntimeError, OSError, ValueError) as error:
-            _fail(error, EXIT_FAILED)
+        except Exception as error:
+            from . import errors  # noqa: PLC0415 (its imports cost 100 ms, which only a failure needs)
+
+            if not isinstance(error, errors.EXPECTED):
+                raise
+            _fail(error, errors.hint(error), errors.exit_status(error))
 
 
-def _fail(error: Exception, status: int) -> None:
-    from .errors import hint  # noqa: PLC0415 (its imports cost 100 ms, which only a failure needs)
-
+def _fail(error: Exception, hint: str, status: int) -> None:
     click.echo(f"telem-agent: {error}", err=True)
-    if text := hint(error):
-        click.echo(f"  {text}", err=True)
+    if hint:
+        click.echo(f"  {hint}", err=True)
     sys.exit(status)
 
 
@@ -139,6 +138,50 @@ def compact(config: Config) -> None:
     from . import daemon_commands  # noqa: PLC0415
 
     daemon_commands.compact(config)
+
+
+@cli.command()
+@with_settings()
+@click.argument("name", required=False)
+@click.option("--sql", "statement", help="A statement of your own instead of a ready-made question.")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the question; repeatable.")
+@click.option("--since", help="Only what happened since then: 7d, 12h, 2026-01-31.")
+@click.option(
+    "--format", "form", default="table", show_default=True, type=click.Choice(["table", "json", "jsonl", "csv", "tsv", "markdown"])
+)
+def query(config: Config, name: str | None, statement: str | None, params: tuple[str, ...], since: str | None, form: str) -> None:
+    """Answer a ready-made question, or one in SQL. Without either: list the ready-made ones."""
+    from . import query_commands  # noqa: PLC0415
+
+    if name and statement:
+        raise click.UsageError("give a name or --sql, not both")
+    if not name and not statement:
+        query_commands.list_queries()
+        return
+    query_commands.query(config, statement or name or "", params, since, form)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@with_settings()
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def sql(config: Config, arguments: tuple[str, ...]) -> None:
+    """Open a shell over the telemetry (duckdb's, if it is installed); further arguments are duckdb's."""
+    from . import query_commands  # noqa: PLC0415
+
+    query_commands.sql(config, arguments)
+
+
+@cli.command()
+@with_settings()
+@click.option("--report/--no-report", default=True, help="Print a first report.")
+def demo(config: Config, report: bool) -> None:
+    """Replay a recorded Claude Code session into a data folder of its own, and show a first report."""
+    from . import demo_commands, query_commands  # noqa: PLC0415
+
+    home = demo_commands.demo(config)
+    if report:
+        query_commands.report(config, home)
+    click.echo(f"\nDEMO: more questions about it: telem-agent query cost-analysis --home {home}", err=True)
 
 
 @cli.command()

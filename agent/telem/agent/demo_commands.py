@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -60,6 +61,8 @@ def demo(config: Config) -> Path:
     demo_config = load({"home": str(home), **ports}, {})
     click.echo(f"DEMO: a recorded Claude Code session, in {home}; your own data folder is not touched.", err=True)
     control.stop(demo_config.layout)
+    if demo_config.layout.lock.exists():  # an earlier demo's, and nothing else
+        shutil.rmtree(home)
     said = control.start(_run_flags(demo_config), demo_config.layout)
     try:
         for signal in Signal:

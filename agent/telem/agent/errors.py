@@ -8,6 +8,10 @@
     │   └── DiskFullError (storage)
     ├── ConfigError (config)        a setting cannot be used
     ├── LockedError (storage)       another daemon has this directory
+    ├── KeyFileError (storage)      the key file is not one of ours
+    ├── PolicyError, RuleError (sanitize)
+    ├── QueryError (queries)        a question that has no answer
+    ├── WorkerError (workers)       a worker failed
     ├── PortError                   a port is taken
     └── AgentError                  anything else the command line has to say
 """
@@ -16,6 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from telem.queries.table import QueryError
 from telem.sanitize.records import DecodeError
 from telem.storage.disk import DiskFullError, LockedError
 
@@ -61,6 +66,12 @@ ANSWERS: tuple[tuple[type[Exception], Answer], ...] = (
 )
 """First match counts. Never 500: clients drop what it answers, and retry a 503."""
 
+USAGE_STATUS = 2
+FAILED_STATUS = 1
+
+EXPECTED = (QueryError, RuntimeError, OSError, ValueError)
+"""What the command line says in a line; anything else is a defect of ours and shows its traceback."""
+
 HINTS: tuple[tuple[type[Exception], str], ...] = (
     (LockedError, "Stop it with: telem-agent stop"),
     (ConfigError, "The settings and their defaults: telem-agent settings"),
@@ -74,6 +85,11 @@ def answer(error: Exception) -> Answer:
     if isinstance(error, BodyError):
         return Answer(error.status, "INVALID_ARGUMENT")
     return next(found for kind, found in ANSWERS if isinstance(error, kind))
+
+
+def exit_status(error: Exception) -> int:
+    """Exit status of the command line: 2 for how it was called, 1 for everything else."""
+    return USAGE_STATUS if isinstance(error, ConfigError) else FAILED_STATUS
 
 
 def hint(error: Exception) -> str:
