@@ -22,9 +22,12 @@ ENTROPY_LOW = 2.3
 ENTROPY_HIGH = 3.0
 """Words of twenty letters and less lie below."""
 PORT_DIGITS_MAX = 5
+LONG_CHARS_MIN = 24
 VERSION_NUMBER_MAX = 31
 """1.7.5.1 is a version, and 8.8.8.8 nobody's home."""
 IPV4 = 4
+FINGERPRINT_PAIR = 2
+"""75:9A:4A:CE:7C:DA:7E:89 is part of the fingerprint of a certificate."""
 DOUBLED_DIGIT_MAX = 4
 PHONE_KINDS_MIN = 4
 PHONE_DIGITS_MIN, PHONE_DIGITS_MAX = 9, 15
@@ -106,6 +109,8 @@ def public_ip(value: str) -> bool:
         return False
     if address.version == IPV4 and max(address.packed) <= VERSION_NUMBER_MAX:
         return False
+    if address.version != IPV4 and "::" not in value and max(map(len, value.split(":"))) <= FINGERPRINT_PAIR:
+        return False
     return address.is_global and not address.is_multicast
 
 
@@ -131,6 +136,16 @@ def not_code(value: str) -> bool:
 def not_port(value: str) -> bool:
     """Refuse a bare number of up to five digits, as in `-u 1000:1000`, and the names of groups."""
     return not (value.isdigit() and len(value) <= PORT_DIGITS_MAX) and value not in WORDS.nobody
+
+
+def not_plain(value: str) -> bool:
+    """Refuse the words that examples are made of: `user:password@host`."""
+    return any(word not in WORDS.plain for word in re.findall(r"[a-z0-9]+", value.lower())) or not has_letter(value)
+
+
+def credential(value: str) -> bool:
+    """Accept what can follow Bearer or Basic in running text: with a digit, padded, or long and of both cases."""
+    return has_digit(value) or value.endswith("=") or (len(value) >= LONG_CHARS_MIN and has_digit_or_case(value))
 
 
 def not_address(value: str) -> bool:
@@ -161,6 +176,7 @@ CODE_LIKE = re.compile(
 VALIDATORS: dict[str, Validator] = {
     function.__name__.replace("_", "-"): function
     for function in (
+        credential,
         entropy_high,
         entropy_low,
         has_digit,
@@ -174,6 +190,7 @@ VALIDATORS: dict[str, Validator] = {
         not_git,
         not_masked,
         not_page,
+        not_plain,
         not_port,
         not_route,
         person,
