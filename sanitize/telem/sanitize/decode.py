@@ -152,7 +152,7 @@ def _scope(scope: InstrumentationScope, schema_url: str) -> Attributes:
 def _log(record: LogRecord) -> Record:
     found: Record = {"attributes": _attributes(record.attributes), "time_unix_nano": record.time_unix_nano}
     body = record.body
-    if text := body.string_value or _any(body):
+    if (text := body.string_value or _any(body)) is not None and text != "":  # 0 and false are bodies
         found["body"] = text
     if observed := record.observed_time_unix_nano:
         found["observed_time_unix_nano"] = observed

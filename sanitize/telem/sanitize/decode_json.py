@@ -107,8 +107,8 @@ def _to_float(value: Any, name: str) -> float:
 
 def _hex(holder: Member, name: str) -> str:
     text = _text(holder, name)
-    if text:
-        bytes.fromhex(text)
+    if bytes.fromhex(text).hex() != text.lower():  # it would overlook blanks
+        raise ValueError(f"{name} is hex")
     return text.lower()
 
 
@@ -138,7 +138,8 @@ def _bool(value: Any, _depth: int) -> Attribute:
 
 
 def _bytes(value: Any, _depth: int) -> Attribute:
-    return base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_" if "-" in value or "_" in value else None)
+    alphabet = b"-_" if "-" in value or "_" in value else None
+    return base64.b64decode(value + "=" * (-len(value) % 4), altchars=alphabet, validate=True)
 
 
 def _to_int64(value: Any) -> int:
@@ -214,7 +215,8 @@ def _keep(found: Record, name: str, value: Attribute) -> None:
 
 def _log(record: Member) -> list[Record]:
     found: Record = {"attributes": _attributes(record), "time_unix_nano": _int(record, "timeUnixNano")}
-    _keep(found, "body", _any(record.get("body")))
+    if (body := _any(record.get("body"))) is not None and body != "":  # 0 and false are bodies
+        found["body"] = body
     _keep(found, "observed_time_unix_nano", _int(record, "observedTimeUnixNano"))
     _keep(found, "trace_id", _hex(record, "traceId"))
     _keep(found, "span_id", _hex(record, "spanId"))
@@ -280,7 +282,10 @@ def _distribution(point: Member) -> Record:
 
 
 def _ints(holder: Member, name: str) -> list[Attribute]:
-    return [_to_int(item, name) for item in holder.get(name) or []]
+    numbers = [_to_int(item, name) for item in holder.get(name) or []]
+    if any(number < 0 for number in numbers):
+        raise ValueError(f"{name} are counts")
+    return numbers  # type: ignore[return-value]  # a list of int is a list of Attribute
 
 
 def _histogram(point: Member) -> Record:

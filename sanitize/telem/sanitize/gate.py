@@ -39,6 +39,7 @@ TEXT_CUT_CHARS = 65_536
 _EPOCH_CACHE_LIMIT = 4096
 _STEP_CACHE_LIMIT = 4096
 _GROUP_CACHE_LIMIT = 64
+_GROUP_CACHE_BYTES = 65_536  # of one resource and scope; a longer one hardly repeats, and 64 of them would fill the memory
 _KIND = ("", "internal", "server", "client", "producer", "consumer")
 _TEMPORALITY = ("", "delta", "cumulative")
 _STATUS = ("", "ok", "error")
@@ -138,7 +139,7 @@ class Gate:
             row["promoted"] = promoted
             row["attributes"] = rest
             for name in ("dropped_attributes_count", "flags"):
-                if record.get(name):
+                if record.get(name) and is_int64(record[name]):
                     row[name] = record[name]
             shape(row, record, scope_name)
             rows.append(row)
@@ -148,6 +149,8 @@ class Gate:
 
     def _shared(self, envelope: bytes, group: Group, signal: Signal) -> tuple[Row, Row]:
         """Columns of resource and scope, and the tags that stand in for a record's own; cached, for a client repeats them."""
+        if len(envelope) > _GROUP_CACHE_BYTES:
+            return self._make_shared(group, signal)
         cached = self._groups.get(envelope + signal.encode())
         if cached is None:
             if len(self._groups) >= _GROUP_CACHE_LIMIT:
@@ -235,21 +238,26 @@ class Gate:
             elif isinstance(value, str):
                 cleaned[name] = self.redactor.text(value)
             elif isinstance(value, list):
-                cleaned[name] = [self._clean_part(item) if isinstance(item, dict) else item for item in value]
+                cleaned[name] = [self._clean_part(item) if isinstance(item, dict) else self._clean_item(item) for item in value]
             else:
                 cleaned[name] = _plain(value)
         return cleaned
+
+    def _clean_item(self, item: Attribute) -> Attribute:
+        """An item of a plain list, such as the keys of an entity reference."""
+        return self.redactor.text(item) if isinstance(item, str) else item
 
     # -- the three signals -------------------------------------------------------------------------------------
 
     def _log(self, row: Row, record: dict[str, Attribute], scope_name: str) -> None:
         text = self.redactor.text
         if (body := record.get("body")) is not None:
-            if isinstance(body, str):
+            if isinstance(body, str) and clients.is_event_name(body):
                 row["body"] = text(body)
-            else:
-                row["body"] = _dumps(self.redactor.attribute("body", body)).decode()
-                row["body_type"] = "json"
+            elif (kept := self.redactor.attribute("body", body)) is not DROPPED:
+                row["body"] = kept if isinstance(body, str) else _dumps(_plain(kept)).decode()
+                if not isinstance(body, str):
+                    row["body_type"] = "json"
         self._set_event(row, scope_name)
         self._set_event_timestamp(row)
         if observed := record.get("observed_time_unix_nano"):
@@ -337,7 +345,9 @@ class Gate:
                 row[member] = value
         if kind := record.get("kind"):
             row["kind"] = _named(_KIND, kind)
-        row["span_duration_ns"] = max(0, int(str(record["end_time_unix_nano"])) - int(str(record["time_unix_nano"])))
+        duration_ns = max(0, int(str(record["end_time_unix_nano"])) - int(str(record["time_unix_nano"])))
+        if is_int64(duration_ns):
+            row["span_duration_ns"] = duration_ns
         if code := record.get("status_code"):
             row["status"] = _named(_STATUS, code)
         for member in ("status_message", "trace_state"):
@@ -347,7 +357,7 @@ class Gate:
             if parts := record.get(member):
                 row[member] = self._parts(parts)
         for member in ("dropped_events_count", "dropped_links_count"):
-            if record.get(member):
+            if record.get(member) and is_int64(record[member]):
                 row[member] = record[member]
 
     def _parts(self, parts: Attribute) -> list[dict[str, Any]]:
@@ -436,10 +446,19 @@ def _second_text(second: int) -> str:
 def _line(row: Row) -> bytes:
     line = _dumps(row)
     if len(line) > LINE_LIMIT_BYTES:
-        line = _dumps({name: _cut(value) for name, value in row.items()})
+        row = {name: _cut(value) for name, value in row.items()}
+        line = _dumps(row)
     if len(line) > LINE_LIMIT_BYTES:
-        line = _dumps({**{name: _cut(value) for name, value in row.items()}, "attributes": {"telem.cut": len(line)}})
+        line = _dumps(_without_bulk(row, len(line)))
     return line
+
+
+def _without_bulk(row: Row, size: int) -> Row:
+    """Lists and objects that are long without holding a long text are left out; `telem.cut` says how long the row was."""
+    kept = {name: value for name, value in row.items() if isinstance(value, str) or len(_dumps(value)) <= TEXT_CUT_CHARS}
+    attributes = kept.get("attributes")
+    kept["attributes"] = {**(attributes if isinstance(attributes, dict) else {}), "telem.cut": size}
+    return kept
 
 
 def _cut(value: Any) -> Any:
