@@ -48,7 +48,17 @@ def test_ssn_knows_areas_that_were_never_issued() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    "10.0.0.1 127.0.0.1 203.0.113.9 1.7.5.1 224.0.0.1 x fe80::1 75:9A:4A:CE:7C:DA:7E:89 999.1.1.1".split(),
+    [
+        "10.0.0.1",
+        "127.0.0.1",
+        "203.0.113.9",
+        "1.7.5.1",
+        "224.0.0.1",
+        "x",
+        "fe80::1",
+        "75:9A:4A:CE:7C:DA:7E:89",
+        "999.1.1.1",
+    ],
 )
 def test_addresses_that_point_at_nobody_are_no_public_addresses(value: str) -> None:
     assert not public_ip(value)

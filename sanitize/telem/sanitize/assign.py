@@ -49,7 +49,7 @@ SEPARATOR = re.compile(
        |[ \t]string[ \t]*=|<<<|===?|!==?|[:+|?]?=(?![=~])>?|:(?![:=])|<-)(?:[ \t]|\\t|\x1b\[[0-9;]{0,9}m)*)
     |(?P<tag>>(?=[^<\s]))
     |(?P<call>\\*["']?\)?[ \t]*(?:[(,]|\|\||\?\?|\bor\b)[ \t]*(?=\\*["'`]))
-    |(?P<table>[ \t]*\|[ \t]*)
+    |(?P<table>[ \t]*[|\x7f][ \t]*)
     |(?P<prose>["'`]?(?:[ ]for[ ]'[^'\n]{1,100}':[ ]?|[ ](?:for|of|to|on|in)[ ][^\n:=]{1,60}?(?:[ ]is[ ]|[ ]is:|:)[ \t]*
        |(?:[ ]|\t|\\t)+(?:(?:is|was|are|of|to)(?:[ ]?:)?[ \t]+)?))""",
     re.VERBOSE | re.ASCII,
@@ -62,7 +62,7 @@ NEXT_PAIR = re.compile(
 
 CODE = re.compile(
     r"[A-Za-z_][\w.]*\(|[A-Za-z_]\w*\[|[A-Za-z_$]\w*(?:\.[A-Za-z_]\w*)+[;,)]*\Z|::|->|=>|\A[.~]{0,2}/|\A[A-Za-z]:[\\/]"
-    r"|://|\A@|\A&?[A-Za-z_]+\Z(?<![A-Z])|\A[(\[{]|\A!|\A#|\A--|\A\*|\+\+|&&|\|\||==[^=]",
+    r"|://|\A@|\A&?[A-Za-z_]+\Z(?<![A-Z])|\A[(\[{]|\A!|\A#|\A-|\A\*|\+\+|&&|\|\||==[^=]",
     re.ASCII,
 )
 BARE_CODE = re.compile(r"[A-Za-z_]+(?:_[A-Za-z]+)*[0-9]?\Z", re.ASCII)
@@ -239,7 +239,8 @@ def is_secret(value: str, kind: str, *, quoted: bool, shell: bool = False) -> bo
         return value.isdigit() and CODE_DIGITS_MIN <= len(value) <= CODE_DIGITS_MAX
     if kind == "phrase" and " " in value:
         return quoted and len(value.split()) >= PHRASE_WORDS_MIN and not value.endswith((".", ":"))
-    kind = "password" if kind == "phrase" else kind
+    if kind == "phrase":
+        kind = "weak" if value.isdigit() else "password"
     if len(value) < CHARS_MIN[kind] or not not_masked(value) or _plain(value):
         return False
     if kind == "weak":
@@ -256,7 +257,7 @@ def _is_quoted_secret(value: str, kind: str) -> bool:
 
 
 def _is_bare_secret(value: str, kind: str, *, shell: bool) -> bool:
-    long_word = shell and len(value) >= SHELL_WORD_CHARS_MIN
+    long_word = shell and len(value) >= (PROSE_CHARS_MIN if kind == "password" else SHELL_WORD_CHARS_MIN)
     if CODE.search(value):
         return long_word and value.isalpha()
     if BARE_CODE.match(value) and not shell:

@@ -65,7 +65,9 @@ def _cut_off(text: str, start: int) -> int:
 
 
 COOKIES = re.compile(
-    r"(?i:(?:set-)?cookie)(?:\\*[\"'])?[ \t]*[:=, ][ \t]*(?:\\*[\"'])?(?=[A-Za-z0-9_.-]{1,80}=)", re.ASCII
+    r"(?:(?i:(?:set-)?cookie)(?:\\*[\"'])?[ \t]*[:=, ]|curl[^\n]{0,200}? -b)"
+    r"[ \t]*(?:\\*[\"'])?(?=[A-Za-z0-9_.-]{1,80}=)",
+    re.ASCII,
 )
 COOKIE = re.compile(r"([A-Za-z0-9_.-]{1,80})=([^;\s\"'\\]*)(?:;[ ]?|\Z)?", re.ASCII)
 COOKIE_FLAGS = re.compile(r"(?:[A-Za-z-]{1,20};[ ]?){0,8}")

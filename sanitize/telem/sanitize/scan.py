@@ -216,6 +216,8 @@ def _pattern(rule: Rule, rank: int, engine: Engine) -> Find:
             start, end = groups[rule.group]
             if rule.kind == "email" and (escape := LEADING_ESCAPE.match(flat.text, start)):
                 start = escape.end()
+            if rule.kind == "email" and flat.text[start - 2 : start] == "//":
+                continue  # the user of a URL, and no mailbox
             if end > start and accepts(flat.text[start:end]) and (not rule.edge or starts_word(flat.text, start)):
                 yield Span(start, end, rule.id, rule.kind, rank)
 
