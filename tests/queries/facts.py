@@ -6,12 +6,14 @@ import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NINE_PLACES = Decimal("1e-9")
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
@@ -50,7 +52,7 @@ def read(folder: Path) -> Facts:
     return facts
 
 
-def _load(path: Path, message: Any) -> dict[str, Any]:
+def _load(path: Path, message: Any) -> Any:
     if path.suffix == ".json":
         return json.loads(path.read_bytes())
     return MessageToDict(message.FromString(path.read_bytes()))

@@ -8,16 +8,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from telem.queries.commands import ask
 from tests.queries import golden
 from tests.queries.facts import TOKENS
+
+from telem.queries.commands import ask
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from telem.storage.layout import Layout
     from tests.queries.facts import Facts
+
+    from telem.storage.layout import Layout
 
 
 def rows(layout: Layout, sql: str) -> list[tuple[Any, ...]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from telem.sanitize.columns import COLUMNS, SCHEMA_VERSION
 from telem.sanitize.records import Signal
 
-from .schema import attributes_sql, journal_columns, journal_select, sql_type
+from .schema import attributes_sql, column_list, journal_columns, journal_select, sql_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -105,10 +105,6 @@ def glob_of(folder: str, pattern: str) -> str:
     return quote(folder.replace("[", "[[]") + "/" + pattern)
 
 
-def _columns(signal: Signal) -> str:
-    return ", ".join(f'"{column.name}"' for column in COLUMNS[signal])
-
-
 def _journal_day() -> str:
     return "make_timestamp(received_at)::DATE AS ingest_day"
 
@@ -123,7 +119,7 @@ def _journal(signal: Signal, source: str) -> str:
 
 def _parquet(signal: Signal, source: str) -> str:
     return (
-        f"SELECT {_columns(signal)}, ingest_day FROM read_parquet({source}, hive_partitioning = true, "  # noqa: S608 - our own names
+        f"SELECT {column_list(signal)}, ingest_day FROM read_parquet({source}, hive_partitioning = true, "  # noqa: S608 - our own names
         "hive_types = {'ingest_day': DATE})"
     )
 

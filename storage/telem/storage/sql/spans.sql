@@ -63,6 +63,7 @@ SELECT
     resource::JSON AS resource, -- Resource attributes.
     events::JSON AS events, -- Span events: list of time_unix_nano, name, attributes.
     links::JSON AS links, -- Span links: list of trace_id, span_id, attributes.
+    time_from,
     trace_state,
     flags,
     dropped_attributes_count,
