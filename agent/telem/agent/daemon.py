@@ -10,6 +10,7 @@ import contextlib
 import gc
 import logging
 import os
+import shutil
 import signal as signals
 import tempfile
 import time
@@ -112,6 +113,7 @@ class Daemon:
         since_us = int((time.time() - REMEMBER_S) * 1e6)
         for signal in Signal:
             self.disk.directory(self.layout.journal(signal))
+            shutil.rmtree(self.layout.merging(signal), ignore_errors=True)  # a crash's: unfinished, or replaced already
             found = recover(self.layout, signal, self.disk, since_us)
             self.messages += found.messages
             for commit in found.commits:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from telem.sanitize.records import Signal
-from telem.storage.inventory import parquet_files
+from telem.storage.inventory import days_to_merge, parquet_files
 from telem.storage.retire import retire
 
 from .workers import WorkerError, run_jobs
@@ -119,6 +119,10 @@ class Keeper:
                 {"job": "compact", "home": str(self._layout.home), "signal": signal, "segments": run, "day": self._ingest_day(signal)}
                 for run in consecutive(waiting, SEGMENTS_A_FILE)
             ]  # fmt: skip
+            jobs += [
+                {"job": "merge", "home": str(self._layout.home), "signal": signal, "day": day}
+                for day in days_to_merge(self._layout, signal, self._day)
+            ]
         cutoff = (date.fromisoformat(self._day) - timedelta(days=1)).isoformat()
         if cutoff != self._published or not self._layout.catalog.exists() or not self._layout.script.exists():
             jobs.append({"job": "publish", "home": str(self._layout.home), "cutoff": cutoff})
@@ -129,6 +133,8 @@ class Keeper:
             log.error("%s failed: %s", job["job"], result["error"])
         elif job["job"] == "publish":
             self._published = job["cutoff"]
+        elif job["job"] == "merge":
+            log.info("%s: the files of %s are %d now", job["signal"], job["day"], result["files"])
         else:
             waiting = self._waiting[Signal(job["signal"])]
             waiting[:] = [number for number in waiting if number not in job["segments"]]

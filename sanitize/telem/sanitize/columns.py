@@ -4,7 +4,7 @@ Field name = journal member = Parquet column = SQL column. The row maker (`shape
 (`telem.storage.schema`), the views and `docs/data-model.md` are all derived from this one table.
 
 An attribute that a column represents exactly is not written a second time into `attributes`; the bit of
-that column is set in `promoted` instead, and the views put the complete attributes together again. Storing
+that column is set in `promoted` or `promoted_as_text` instead, and the views put the complete attributes together again. Storing
 both cost 21 bytes a record more on 100,000 Claude-Code-like events.
 """
 
@@ -49,7 +49,7 @@ T = Type
 
 ENVELOPE: tuple[Column, ...] = (
     Column("id", T.TEXT, "Row id, derived from the record's content under this installation's key: the same record "
-           "sent twice has the same id.", source="keyed BLAKE2b, 96 bits, base64url"),
+           "sent twice has the same id.", source="keyed BLAKE2b, 80 bits, base64url"),
     Column("seg", T.INT, "Number of the journal segment the row was acknowledged in.", source="journal"),
     Column("received_at", T.TIME, "When the request arrived here.", source="this machine's clock"),
     Column("time", T.TIME, "When it happened (spans: when it began).", source="time_unix_nano, else "
@@ -59,6 +59,7 @@ ENVELOPE: tuple[Column, ...] = (
     Column("client", T.TEXT, "Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.",
            source="scope name, event name or metric name; never the service name alone, which anybody can set"),
     Column("promoted", T.INT, "Bit set of the attributes that columns represent and `attributes` need not repeat."),
+    Column("promoted_as_text", T.INT, "The same for attributes that were sent as the text of the column's value; NULL is 0."),
     Column("attributes", T.JSON, "The record's other attributes, typed, as one JSON object. In the views: all of them.",
            source="attributes"),
     Column("dropped_attributes_count", T.INT, "Attributes the client dropped itself; NULL is 0.",

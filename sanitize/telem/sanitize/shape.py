@@ -1,14 +1,15 @@
 """Sanitized attributes -> the typed columns of a row.
 
 Clients write numbers as strings, booleans as strings and sometimes the word "undefined"; a reader turns what
-it can into the column's type and says whether the column now represents the attribute exactly. Only then is
-the attribute left out of the row's `attributes` and its bit set in `promoted`.
+it can into the column's type and says whether the attribute can be had back from the column. If so, it is left out of
+the row's `attributes` and its bit is set in `promoted`, or in `promoted_as_text` when it was the text of the value.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from .columns import BIT, PROMOTED_BY_SIGNAL, Column, Type
@@ -18,12 +19,22 @@ if TYPE_CHECKING:
     from .records import Signal
 
 INT64_LIMIT = 1 << 63
+DIGITS_LIMIT = 18
+"""That many decimal digits always fit into 64 bits."""
 MONEY_LIMIT = 1e9
 """DECIMAL(18,9) holds nine digits before the point."""
 
 
-Reader = Callable[[Attribute], tuple[object, bool]]
-"""Turns an attribute into the column's value (None when it cannot) and says whether nothing is lost by that."""
+class Form(Enum):
+    """How an attribute can be had back from its column."""
+
+    LOST = 0  # it cannot: it is kept in `attributes` too
+    SAME = 1  # it is the column's value
+    TEXT = 2  # it is the column's value, written as text
+
+
+Reader = Callable[[Attribute], tuple[object, Form]]
+"""Turns an attribute into the column's value, None when it cannot."""
 
 
 class Place(NamedTuple):
@@ -35,8 +46,8 @@ class Place(NamedTuple):
     bit: int  # 0 for a second name of the column: it may fill the column but never replaces the attribute
 
 
-def _read_nothing(_value: Attribute) -> tuple[object, bool]:
-    return None, False
+def _read_nothing(_value: Attribute) -> tuple[object, Form]:
+    return None, Form.LOST
 
 
 NOWHERE = Place("", _read_nothing, None, 0)
@@ -48,46 +59,48 @@ def is_int64(value: object) -> bool:
     return type(value) is int and -INT64_LIMIT <= value < INT64_LIMIT
 
 
-def read_text(value: Attribute) -> tuple[object, bool]:
+def read_text(value: Attribute) -> tuple[object, Form]:
     """Text as it is; numbers and booleans as text."""
     if type(value) is str:
-        return value, True
+        return value, Form.SAME
     if value is None or isinstance(value, list | dict | bytes):
-        return None, False
-    return (str(value).lower() if isinstance(value, bool) else str(value)), False
+        return None, Form.LOST
+    return (str(value).lower() if isinstance(value, bool) else str(value)), Form.LOST
 
 
-def read_int(value: Attribute) -> tuple[object, bool]:
-    """An integer, also from a whole float or a string of digits."""
+def read_int(value: Attribute) -> tuple[object, Form]:
+    """An integer, also from a whole float or from digits."""
     if type(value) is int:
-        return (value, True) if -INT64_LIMIT <= value < INT64_LIMIT else (None, False)
-    number = _number(value)
-    if number is None or not number.is_integer() or abs(number) >= INT64_LIMIT:
-        return None, False
-    return int(value) if isinstance(value, str) and value.lstrip("-").isdigit() else int(number), False
+        return (value, Form.SAME) if is_int64(value) else (None, Form.LOST)
+    if type(value) is str and value.isdecimal() and len(value) <= DIGITS_LIMIT and value.isascii():
+        number = int(value)
+        return number, Form.TEXT if str(number) == value else Form.LOST
+    found = _number(value)
+    if found is None or not found.is_integer() or abs(found) >= INT64_LIMIT:
+        return None, Form.LOST
+    return int(found), Form.LOST
 
 
-def read_float(value: Attribute) -> tuple[object, bool]:
-    """A finite number; exact when it was an integer, for the views write it back as one."""
-    if type(value) is int:
-        return (value, True) if -INT64_LIMIT <= value < INT64_LIMIT else (None, False)
-    return _number(value), False
+def read_float(value: Attribute) -> tuple[object, Form]:
+    """A finite number; whole numbers, also in digits, are represented exactly, for the views write them back as such."""
+    number, form = read_int(value)
+    return (number, form) if form is not Form.LOST else (_number(value), Form.LOST)
 
 
-def read_bool(value: Attribute) -> tuple[object, bool]:
+def read_bool(value: Attribute) -> tuple[object, Form]:
     """A boolean, also from the words."""
     if type(value) is bool:
-        return value, True
-    return (value == "true", False) if value in ("true", "false") else (None, False)
+        return value, Form.SAME
+    return (value == "true", Form.TEXT) if value in ("true", "false") else (None, Form.LOST)
 
 
-def read_money(value: Attribute) -> tuple[object, bool]:
+def read_money(value: Attribute) -> tuple[object, Form]:
     """Decimal text with nine places, which is a thousandth of a micro-dollar."""
     number = _number(value)
     if number is None or abs(number) >= MONEY_LIMIT:
-        return None, False
+        return None, Form.LOST
     text = f"{number:.9f}"
-    return text, type(value) is float and float(text) == value
+    return text, Form.SAME if type(value) is float and float(text) == value else Form.LOST
 
 
 def _number(value: Attribute) -> float | None:

@@ -6,6 +6,7 @@ Files are 0600 and directories 0700, also when they were something else before.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -142,6 +143,16 @@ class Disk:
         temporary.replace(path)
         self.sync_directory(path.parent)
 
+    def exchange(self, one: Path, other: Path) -> None:
+        """Let two directories change names in one step, durably. Where the system cannot, there is a moment between.
+
+        Raises:
+            OSError: it did not happen; both are where they were.
+        """
+        _exchange(one, other)
+        self.sync_directory(one.parent)
+        self.sync_directory(other.parent)
+
     def empty(self, path: Path) -> None:
         """Cut a file to nothing; its name stays, for readers that have listed it."""
         os.truncate(path, 0)
@@ -185,6 +196,29 @@ class Disk:
             if path.is_file():
                 path.unlink(missing_ok=True)
                 yield path
+
+
+_AT_FDCWD = -100
+_EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2) and RENAME_SWAP of renamex_np(2)
+
+
+def _exchange(one: Path, other: Path) -> None:
+    library = ctypes.CDLL(None, use_errno=True)
+    first, second = os.fsencode(one), os.fsencode(other)
+    if hasattr(library, "renameat2"):
+        failed = library.renameat2(_AT_FDCWD, first, _AT_FDCWD, second, _EXCHANGE)
+    elif hasattr(library, "renamex_np"):
+        failed = library.renamex_np(first, second, _EXCHANGE)
+    else:
+        failed = -1
+    if failed:
+        number = ctypes.get_errno() or errno.ENOSYS
+        if number not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+            raise OSError(number, os.strerror(number), str(one))
+        aside = one.with_name(f"{TEMPORARY_PREFIX}{one.name}")  # this file system has no exchange
+        one.rename(aside)
+        other.rename(one)
+        aside.rename(other)
 
 
 def sync_descriptor(descriptor: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from .journal import segments
@@ -48,6 +49,24 @@ def parquet_files(layout: Layout, signal: Signal) -> list[ParquetFile]:
 def covered_segments(layout: Layout, signal: Signal) -> set[int]:
     """Numbers of the segments whose rows are in Parquet."""
     return {number for file in parquet_files(layout, signal) for number in range(file.first, file.last + 1)}
+
+
+def runs_of_day(layout: Layout, signal: Signal, day: str) -> list[list[ParquetFile]]:
+    """Files of a day whose segments follow one another: a merged file's name claims every segment between its numbers."""
+    ordered = [file for file in parquet_files(layout, signal) if file.day == day]
+    runs = [ordered[:1]] if ordered else []
+    for before, file in pairwise(ordered):
+        if file.first == before.last + 1:
+            runs[-1].append(file)
+        else:
+            runs.append([file])
+    return runs
+
+
+def days_to_merge(layout: Layout, signal: Signal, before: str) -> list[str]:
+    """Closed days (YYYY-MM-DD, earlier than `before`) that still have files to merge."""
+    closed = {file.day for file in parquet_files(layout, signal) if file.day < before}
+    return sorted(day for day in closed if any(len(run) > 1 for run in runs_of_day(layout, signal, day)))
 
 
 def sizes(layout: Layout, signal: Signal) -> Sizes:

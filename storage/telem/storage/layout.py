@@ -8,6 +8,7 @@
       telemetry.duckdb, telemetry.sql     views only; derived; may be deleted at any time
       journal/<signal>/s-<n>.ndjson       the durable log
       parquet/<signal>/v=<k>/ingest_day=YYYY-MM-DD/<first>-<last>.parquet
+      parquet/<signal>/merging/           a closed day's files on their way to become one; no glob reaches it
       quarantine/                         files that could not be read, and what was cut from them
       logs/                               the daemon's own log
 """
@@ -82,6 +83,9 @@ class Layout:
 
     def parquet(self, signal: Signal) -> Path:
         return self.home / "parquet" / signal
+
+    def merging(self, signal: Signal) -> Path:
+        return self.parquet(signal) / "merging"
 
     def version(self, signal: Signal, version: int = SCHEMA_VERSION) -> Path:
         return self.parquet(signal) / f"v={version}"

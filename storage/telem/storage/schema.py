@@ -13,7 +13,17 @@ from telem.sanitize.columns import BIT, COLUMNS, PROMOTED_BY_SIGNAL, SCHEMA_VERS
 if TYPE_CHECKING:
     from telem.sanitize.records import Signal
 
-__all__ = ["BIT", "COLUMNS", "SCHEMA_VERSION", "attributes_sql", "journal_columns", "journal_select", "sql_type"]
+__all__ = [
+    "BIT",
+    "COLUMNS",
+    "SCHEMA_VERSION",
+    "attributes_sql",
+    "column_list",
+    "journal_columns",
+    "journal_select",
+    "order_of",
+    "sql_type",
+]
 
 _SQL_TYPES = {
     Type.TEXT: "VARCHAR",
@@ -34,6 +44,19 @@ _JOURNAL_TYPES = {**_SQL_TYPES, Type.TIME: "BIGINT"}
 def sql_type(column: Column) -> str:
     """The column's type in Parquet as DuckDB names it. JSON is text there; the views make it JSON."""
     return _SQL_TYPES[column.type]
+
+
+_ORDER = {"logs": "event_name, time, id", "metrics": "metric, time, id", "traces": "name, time, id"}
+
+
+def order_of(signal: Signal) -> str:
+    """How rows are sorted in a file: questions are about one kind of event, and about a time."""
+    return _ORDER[signal]
+
+
+def column_list(signal: Signal) -> str:
+    """All columns, by name."""
+    return ", ".join(f'"{column.name}"' for column in COLUMNS[signal])
 
 
 def journal_columns(signal: Signal) -> str:
@@ -73,4 +96,8 @@ def _member_sql(column: Column) -> str:
         value += "::BIGINT"  # only whole numbers are represented exactly, see sanitize/shape
     elif column.type is Type.MONEY:
         value += "::DOUBLE"
-    return f"CASE WHEN promoted & {BIT[column.name]} <> 0 THEN '\"{name}\":' || to_json({value}) END"
+    bit = BIT[column.name]
+    same = f"WHEN promoted & {bit} <> 0 THEN '\"{name}\":' || to_json({value})"
+    if column.type in (Type.INT, Type.FLOAT, Type.BOOL):
+        return f"CASE {same} WHEN promoted_as_text & {bit} <> 0 THEN '\"{name}\":\"' || {value}::VARCHAR || '\"' END"
+    return f"CASE {same} END"

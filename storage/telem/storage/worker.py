@@ -1,6 +1,7 @@
 """The short-lived worker: jobs as JSON lines on standard input, results as JSON lines on standard output.
 
     {"job": "compact", "home": "…", "signal": "logs", "segments": [7, 8], "day": "2026-01-31"}
+    {"job": "merge", "home": "…", "signal": "logs", "day": "2026-01-30"}
     {"job": "publish", "home": "…", "cutoff": "2026-01-30"}
 
 It exists so that the daemon never imports duckdb and pyarrow (60 MB) and so that whatever goes wrong here cannot take
@@ -44,6 +45,10 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 
         path = compact(layout, Signal(job["signal"]), job["segments"], job["day"], disk)
         return {"path": str(path), "bytes": path.stat().st_size}
+    if job["job"] == "merge":
+        from .merge import merge  # noqa: PLC0415
+
+        return {"files": merge(layout, Signal(job["signal"]), job["day"], disk)}
     if job["job"] == "publish":
         from .catalog import publish  # noqa: PLC0415
 

@@ -1,0 +1,84 @@
+"""Writing Parquet as the house wants it: zstd, page checksums, encodings that fit, published complete or not at all.
+
+pyarrow writes, because DuckDB writes no page checksums and syncs nothing. Imported by workers only.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from telem.sanitize.columns import COLUMNS, Type
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from telem.sanitize.records import Signal
+
+    from .disk import Disk
+
+COMPRESSION_LEVEL = 3
+"""zstd 9 takes a third more CPU for 2 % fewer bytes."""
+
+ROW_GROUP_ROWS = 122_880
+"""DuckDB's own unit: it reads and skips row groups."""
+
+_DELTA = ("time", "received_at")
+"""Sorted, or nearly: their differences take a quarter of what a dictionary does."""
+
+_PLAIN = ("id", "span_id", "parent_span_id", "trace_id")
+"""Texts that hardly repeat: a dictionary would only be written in vain."""
+
+_DICTIONARY_TYPES = (Type.TEXT, Type.JSON, Type.INT, Type.TIME)
+
+
+class ParquetFileWriter:
+    """Writes one file, a row group at a time; it appears under its name when the block ends well, and not at all else."""
+
+    def __init__(self, signal: Signal, path: Path, disk: Disk) -> None:
+        self._signal = signal
+        self._path = path
+        self._disk = disk
+        self._temporary = path.with_name(f".tmp-{path.name}-{time.monotonic_ns():x}")
+        self._writer: pq.ParquetWriter | None = None
+
+    def __enter__(self) -> Self:
+        self._disk.directory(self._path.parent)
+        return self
+
+    def write(self, table: pa.Table) -> None:
+        """Append a table as row groups."""
+        if self._writer is None:
+            self._writer = self._open(table.schema)
+        self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if self._writer is not None:
+                self._writer.close()
+                if kind is None:
+                    self._disk.publish(self._temporary, self._path)
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+    def _open(self, schema: pa.Schema) -> pq.ParquetWriter:
+        columns = COLUMNS[self._signal]
+        dictionary = [
+            column.name
+            for column in columns
+            if column.type in _DICTIONARY_TYPES and column.name not in (*_DELTA, *_PLAIN)
+        ]
+        return pq.ParquetWriter(
+            self._temporary,
+            schema,
+            compression="zstd",
+            compression_level=COMPRESSION_LEVEL,
+            use_dictionary=dictionary,
+            column_encoding=dict.fromkeys(_DELTA, "DELTA_BINARY_PACKED"),
+            write_page_checksum=True,
+            store_schema=False,
+        )
