@@ -48,7 +48,8 @@ SEPARATOR = re.compile(
           \??(?:[ \t]*\|[ \t]*\w+){0,8}[ \t]*=(?![=>])
        |[ \t]string[ \t]*=|<<<|===?|!==?|[:+|?]?=(?![=~])>?|:(?![:=])|<-)(?:[ \t]|\\t|\x1b\[[0-9;]{0,9}m)*)
     |(?P<tag>>(?=[^<\s]))
-    |(?P<call>\\*["']?\)?[ \t]*(?:[(,]|\|\||\?\?|\bor\b)[ \t]*(?=\\*["'`]))
+    |(?P<call>\\*["']?\)?[ \t]*(?:\(|\|\||\?\?|\bor\b)[ \t]*(?=\\*["'`]))
+    |(?P<comma>\\*["'][ \t]*,[ \t]*(?=\\*["'`]))
     |(?P<table>[ \t]*[|\x7f][ \t]*)
     |(?P<prose>["'`]?(?:[ ]for[ ]'[^'\n]{1,100}':[ ]?|[ ](?:for|of|to|on|in)[ ][^\n:=]{1,60}?(?:[ ]is[ ]|[ ]is:|:)[ \t]*
        |(?:[ ]|\t|\\t)+(?:(?:is|was|are|of|to)(?:[ ]?:)?[ \t]+)?))""",
@@ -115,8 +116,10 @@ def _classify(name: str) -> str:
     if not words or name in {"PWD", "OLDPWD"}:
         return ""
     joined = "".join(words)
-    if joined in lists.phrase or (words[-1] in lists.phrase and words[-1] != "seed"):
+    if joined in lists.phrase or words[-1] in lists.phrase:
         return "phrase"
+    if words[-1] == "seed":
+        return "seed"
     if joined in lists.code:
         return "code"
     if (words[-1] in lists.tails and joined not in lists.key and joined != "secretid") or lists.elsewhere & set(words):
@@ -172,14 +175,14 @@ def _value(text: str, start: int, stop: int, kind: str) -> Value | None:
     if separator is None:
         return None
     how = separator.lastgroup or ""
-    if kind == "phrase" and (phrase := SEED.match(text, separator.end())):
+    if kind in {"phrase", "seed"} and (phrase := SEED.match(text, separator.end())):
         return Value(phrase.start(), phrase.end(), quoted=False)
     before = text[max(0, start - 2) : start]
     value = _read(text, separator.end(), stops="&#" if before[-1:] in {"?", "&"} else "@" if before == "//" else "")
     if value is None:
         return None
     literal = text[value.start : value.end]
-    if how in {"call", "tag", "table", "prose", "block"} and not _fits(how, kind, literal, value.quoted):
+    if how in {"call", "comma", "tag", "table", "prose", "block"} and not _fits(how, kind, literal, value.quoted):
         return None
     name = text[start:stop]
     shell = how == "assign" and text[stop : stop + 1] == "=" and name == name.upper()
@@ -237,10 +240,10 @@ def is_secret(value: str, kind: str, *, quoted: bool, shell: bool = False) -> bo
     """
     if kind == "code":
         return value.isdigit() and CODE_DIGITS_MIN <= len(value) <= CODE_DIGITS_MAX
-    if kind == "phrase" and " " in value:
+    if kind in {"phrase", "seed"} and " " in value:
         return quoted and len(value.split()) >= PHRASE_WORDS_MIN and not value.endswith((".", ":"))
-    if kind == "phrase":
-        kind = "weak" if value.isdigit() else "password"
+    if kind in {"phrase", "seed"}:
+        kind = "password" if kind == "phrase" else "weak"
     if len(value) < CHARS_MIN[kind] or not not_masked(value) or _plain(value):
         return False
     if kind == "weak":
