@@ -64,6 +64,14 @@ SHAPES: dict[str, re.Pattern[str]] = {
 }
 """What a kept value has to look like. None of them has room for an e-mail address, a path or a long random token."""
 
+TOKENLESS = re.compile(
+    "|".join(SHAPES[name].pattern for name in ("uuid", "bool", "time", "number"))
+    + r"|(?:req_01|toolu_01|msg_01)[0-9A-Za-z]{10,40}",
+    re.ASCII,
+)
+"""Values that no provider's token looks like, so that kept ones need no second look: ids that are new with each record
+are most of what is not known already, and the look takes 8 µs, a fifth of all work on a record."""
+
 
 @dataclass(frozen=True, slots=True)
 class AttributeRule:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from .assign import is_secret, secret_class
-from .policy import SHAPES, Action, AttributeRule, Policy, Profile
+from .policy import SHAPES, TOKENLESS, Action, AttributeRule, Policy, Profile
 from .pseudonym import Pseudonyms, is_stand_in
 from .rules import Rule, shipped_rules
 from .scan import Scanner, marker
@@ -29,6 +29,7 @@ CLEAN_CHARS_MAX = 256
 """Longer values hardly repeat."""
 
 HANDLERS_MAX = 4_096
+PSEUDONYMS_MAX = 4_096
 """Attribute names remembered; a sender can invent names without end."""
 
 DEPTH_MAX = 16
@@ -127,22 +128,35 @@ class Redactor:
         if rule.action is Action.DROP:
             return lambda _value: DROPPED
         if rule.action is Action.HASH:
-            kind, of = rule.kind or "value", self.pseudonyms.of
-            return lambda value: of(kind, value) if value and value != FAILED else value
+            return self._hash(rule.kind or "value")
         if rule.action is Action.LENGTH:
             return lambda value: self._length(rule.kind or "value", value)
         where = self.name(key)
         return lambda value: self._scan(where, value)
 
+    def _hash(self, kind: str) -> Handler:
+        of = self.pseudonyms.of
+        known: dict[str, str] = {"": "", FAILED: FAILED}
+
+        def stand_in(value: str) -> str:
+            found = known.get(value)
+            if found is None:
+                if len(known) >= PSEUDONYMS_MAX:
+                    known.clear()
+                found = known[value] = of(kind, value)
+            return found
+
+        return stand_in
+
     def _keep(self, key: str, shape: str) -> Handler:
-        fits = SHAPES[shape].fullmatch
+        fits, sure = SHAPES[shape].fullmatch, TOKENLESS.fullmatch
         where = self.name(key)
         kept = self._kept
 
         def keep(value: str) -> str:
             if value in kept:
                 return value
-            if fits(value) is None or self._is_token(value):
+            if fits(value) is None or (sure(value) is None and self._is_token(value)):
                 return self._scan(where, value)
             _remember(kept, value)
             return value
