@@ -134,6 +134,7 @@ def test_since_leaves_out_what_happened_before(store: Layout) -> None:
     ("name", "params", "words"),
     [
         ("cost-anlysis", {}, "Did you mean cost-analysis"),
+        ("events", {}, "FROM events LIMIT 20"),
         ("cost-analysis", {"by": "modle"}, "Did you mean model"),
         ("cost-analysis", {"by": "model; DROP"}, "Choices: model, user"),
         ("cost-analysis", {"limit": "ten"}, "an integer, such as 50"),

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from telem.storage.views import view_names
+
 from . import canned
 from .run import run
 from .table import ColumnInfo, Problem, QueryError, Table
@@ -40,7 +42,7 @@ def ask(
     start = canned.parse_since(since, datetime.now(UTC)) if isinstance(since, str) else since
     given = dict(params or {})
     if _NAME.fullmatch(question.strip()):
-        query = canned.find(question)
+        query = _named(question.strip())
         bound = query.bind(given, start)
         table = run(layout, query.sql, bound, limits)
         columns = tuple(
@@ -56,6 +58,17 @@ def ask(
     if "$since_day" in used:
         given.setdefault("since_day", canned.first_ingest_day(start))
     return run(layout, question, given, limits)
+
+
+def _named(word: str) -> canned.Canned:
+    """A ready-made question; somebody who typed a table's name is told how to read it."""
+    try:
+        return canned.find(word)
+    except QueryError as error:
+        if word not in view_names():
+            raise
+        hint = f"{word} is a table: ask `FROM {word} LIMIT 20`, or `DESCRIBE {word}`."
+        raise QueryError(error.message, hint, error.problem) from None
 
 
 def _note(table: Table, since: datetime | None) -> str:

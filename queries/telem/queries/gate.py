@@ -64,7 +64,7 @@ def plain_text(error: duckdb.Error) -> str:
 def _one(connection: duckdb.DuckDBPyConnection, sql: str) -> Any:
     try:
         statements = connection.extract_statements(sql)
-    except duckdb.ParserException as error:
+    except duckdb.Error as error:
         raise QueryError(f"The statement does not parse: {plain_text(error)}", "", Problem.SYNTAX) from error
     if len(statements) != 1:
         count = len(statements) or "none"
