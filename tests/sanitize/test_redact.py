@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from telem.sanitize.policy import parse_policy, shipped_policy
 from telem.sanitize.pseudonym import is_stand_in
-from telem.sanitize.redact import CLEAN_VALUES_MAX, DROPPED, FAILED, HANDLERS_MAX, Dropped, Redactor
+from telem.sanitize.redact import CLEAN_VALUES_MAX, DROPPED, FAILED, HANDLERS_MAX, PSEUDONYMS_MAX, Dropped, Redactor
 
 if TYPE_CHECKING:
     from telem.sanitize.records import Attribute
@@ -205,7 +205,7 @@ def test_kept_value_whose_judging_fails_becomes_a_marker(monkeypatch: pytest.Mon
         raise RuntimeError
 
     monkeypatch.setattr(redactor.scanner, "_gate", broken)
-    assert redactor.attribute("session.id", "e0606052-77ef-4bb9-9a0b-a311468eee7d") == FAILED
+    assert redactor.attribute("tool_name", "mcp__toy__shout") == FAILED
 
 
 @given(st.text(alphabet=st.characters(codec=None), max_size=40))
@@ -246,6 +246,9 @@ def test_memories_are_bounded() -> None:
     redactor = Redactor(shipped_policy(), KEY)
     for number in range(CLEAN_VALUES_MAX + 10):
         redactor.attribute("duration_ms", str(number))
+    for number in range(PSEUDONYMS_MAX + 10):
+        redactor.attribute("user.id", str(number))
+    assert redactor.attribute("user.id", "") == ""
     for number in range(HANDLERS_MAX + 10):
         redactor.handler(f"tag.{number}")
     assert len(redactor._kept) <= CLEAN_VALUES_MAX

@@ -28,6 +28,9 @@ PENDING_LIMIT_BYTES = 256 * 1024 * 1024
 COMMIT_LIMIT_BYTES = 8 * 1024 * 1024
 """At most this much is written between two syncs, so that one huge request does not keep others waiting."""
 
+GATHER_S = 0.005
+"""Longest that a commit waits for requests that are being judged."""
+
 HEAVY_BYTES = 1024 * 1024
 """Bodies above this are decoded in a thread: the loop goes on answering small ones meanwhile."""
 
@@ -53,6 +56,7 @@ class Committer:
 
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
+        self.expected = 0  # requests that will be here within this turn of the loop or the next
         self._queue: deque[tuple[SanitizedBatch, asyncio.Future[None]]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"commit-{journal.signal}")
@@ -84,6 +88,7 @@ class Committer:
         loop = asyncio.get_running_loop()
         try:
             while self._queue:
+                await self._gather()
                 taken = self._take()
                 batches = [batch for batch, _ in taken]
                 try:
@@ -94,6 +99,16 @@ class Committer:
                     _finish(taken, None)
         finally:
             self._task = None
+
+    async def _gather(self) -> None:
+        """Wait for the requests that are just being judged, so that one sync carries them too.
+
+        Without it each request got a sync of its own: judging one takes longer than a sync, so no second one was ever
+        waiting. A sync costs 0.2 ms of CPU; a lone request expects nobody and is not held up.
+        """
+        end_s = time.monotonic() + GATHER_S
+        while self.expected and time.monotonic() < end_s:
+            await asyncio.sleep(0)
 
     def _take(self) -> list[tuple[SanitizedBatch, asyncio.Future[None]]]:
         taken = []
@@ -146,15 +161,17 @@ class Ingest:
             if self._pending_bytes + len(request.body) > PENDING_LIMIT_BYTES:
                 counts.failed += 1
                 raise BusyError(f"{self._pending_bytes} bytes are under way already")
+            self._pending_bytes += len(request.body)
             task = asyncio.create_task(self._store(request, request_id))
             self._under_way[request_id] = task
+            if len(request.body) <= HEAVY_BYTES:
+                self.committers[request.signal].expected += 1
         else:
             counts.retried += 1
         await asyncio.shield(task)  # a client that hangs up must not take the request of its own retry with it
 
     async def _store(self, request: RawRequest, request_id: str) -> None:
         counts = self.counts[request.signal]
-        self._pending_bytes += len(request.body)
         try:
             batch = await self._judge(request, request_id)
             if batch.lines:
@@ -174,6 +191,7 @@ class Ingest:
 
     async def _judge(self, request: RawRequest, request_id: str) -> SanitizedBatch:
         if len(request.body) <= HEAVY_BYTES:
+            self.committers[request.signal].expected -= 1
             return self.gate.sanitize(decode(request), request_id)
         async with self._heavy:
             return await asyncio.to_thread(lambda: self.heavy_gate.sanitize(decode(request), request_id))

@@ -29,8 +29,10 @@ CLEAN_CHARS_MAX = 256
 """Longer values hardly repeat."""
 
 HANDLERS_MAX = 4_096
-PSEUDONYMS_MAX = 4_096
 """Attribute names remembered; a sender can invent names without end."""
+
+PSEUDONYMS_MAX = 4_096
+"""Stand-ins remembered for each attribute."""
 
 DEPTH_MAX = 16
 """How deep lists, maps and JSON in strings are followed; deeper values are scanned as JSON text."""
@@ -136,14 +138,14 @@ class Redactor:
 
     def _hash(self, kind: str) -> Handler:
         of = self.pseudonyms.of
-        known: dict[str, str] = {"": "", FAILED: FAILED}
+        known: dict[str, str] = {}
 
         def stand_in(value: str) -> str:
             found = known.get(value)
             if found is None:
                 if len(known) >= PSEUDONYMS_MAX:
                     known.clear()
-                found = known[value] = of(kind, value)
+                found = known[value] = of(kind, value) if value and value != FAILED else value
             return found
 
         return stand_in
