@@ -11,6 +11,7 @@ CREATE TABLE raw_logs (
     "time_from" VARCHAR, -- Where `time` was taken from when the record had none: `observed` or `received`.
     "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
     "promoted" BIGINT, -- Bit set of the attributes that columns represent and `attributes` need not repeat.
+    "promoted_as_text" BIGINT, -- The same for attributes that were sent as the text of the column's value; NULL is 0.
     "attributes" VARCHAR, -- The record's other attributes, typed, as one JSON object. In the views: all of them.
     "dropped_attributes_count" BIGINT, -- Attributes the client dropped itself; NULL is 0.
     "flags" BIGINT, -- W3C trace flags, or data point flags; NULL is 0.
@@ -98,6 +99,7 @@ CREATE TABLE raw_metrics (
     "time_from" VARCHAR, -- Where `time` was taken from when the record had none: `observed` or `received`.
     "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
     "promoted" BIGINT, -- Bit set of the attributes that columns represent and `attributes` need not repeat.
+    "promoted_as_text" BIGINT, -- The same for attributes that were sent as the text of the column's value; NULL is 0.
     "attributes" VARCHAR, -- The record's other attributes, typed, as one JSON object. In the views: all of them.
     "dropped_attributes_count" BIGINT, -- Attributes the client dropped itself; NULL is 0.
     "flags" BIGINT, -- W3C trace flags, or data point flags; NULL is 0.
@@ -170,6 +172,7 @@ CREATE TABLE raw_traces (
     "time_from" VARCHAR, -- Where `time` was taken from when the record had none: `observed` or `received`.
     "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
     "promoted" BIGINT, -- Bit set of the attributes that columns represent and `attributes` need not repeat.
+    "promoted_as_text" BIGINT, -- The same for attributes that were sent as the text of the column's value; NULL is 0.
     "attributes" VARCHAR, -- The record's other attributes, typed, as one JSON object. In the views: all of them.
     "dropped_attributes_count" BIGINT, -- Attributes the client dropped itself; NULL is 0.
     "flags" BIGINT, -- W3C trace flags, or data point flags; NULL is 0.
