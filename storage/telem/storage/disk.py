@@ -46,6 +46,7 @@ class Appender:
         self._descriptor = descriptor
         self.path = path
         self.size = 0
+        self.torn = False  # a failed append could not be cut back: the file must not be appended to again
 
     def append(self, data: bytes) -> None:
         """Write all of `data` at the end, or leave the file as it was.
@@ -60,8 +61,10 @@ class Appender:
             while written < len(view):
                 written += os.write(self._descriptor, view[written:])
         except OSError as error:
+            self.torn = True
             os.ftruncate(self._descriptor, self.size)
             os.lseek(self._descriptor, self.size, os.SEEK_SET)
+            self.torn = False
             if error.errno in _FULL:
                 raise DiskFullError(error.errno, f"no space left for {len(data)} bytes", str(self.path)) from error
             raise

@@ -10,6 +10,7 @@ segment belongs to one life of one process; nobody appends to another life's seg
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -97,11 +98,17 @@ class Journal:
         segment = self._open or self._create(now_s)
         start = segment.size
         parts = [encode(batch, self._number) for batch in batches]
-        segment.append(b"".join(parts))
+        try:
+            segment.append(b"".join(parts))
+        except OSError:
+            if segment.torn:
+                self.close()
+            raise
         try:
             segment.sync()
         except OSError as error:
-            segment.retreat(start)
+            with contextlib.suppress(OSError):
+                segment.retreat(start)
             self.close()
             raise SyncFailedError(error.errno, "sync failed, segment abandoned", str(segment.path)) from error
         positions = []
@@ -114,17 +121,18 @@ class Journal:
 
     def _create(self, now_s: float) -> Appender:
         self._number = self._next
+        self._next += 1  # also when it fails: what made this name unusable must not make the next attempt fail
         self._open = self._disk.create(self._layout.segment(self.signal, self._number))
-        self._next += 1
         self.opened_at_s = now_s
         return self._open
 
     def close(self) -> None:
         """Finish the segment being written; it is then ready to become Parquet."""
         if self._open is not None:
-            self._open.close()
+            segment, self._open = self._open, None
             self.closed.append(self._number)
-            self._open = None
+            with contextlib.suppress(OSError):  # everything acknowledged is synced already
+                segment.close()
 
 
 class SyncFailedError(OSError):
@@ -153,18 +161,28 @@ def scan(data: bytes) -> Iterator[tuple[int, int, Commit | None]]:
         if not line_end:
             yield start, size, None
             return
-        yield start, line_end, _commit(data[start:at], data[at:line_end])
+        first, commit = _judge(data, start, at, line_end)
+        if first > start:
+            yield start, first, None
+        yield first, line_end, commit
         start = line_end
 
 
-def _commit(rows: bytes, line: bytes) -> Commit | None:
+def _judge(data: bytes, start: int, at: int, end: int) -> tuple[int, Commit | None]:
+    """Where the batch that the commit line at `at` ends begins: at `start`, or later if the one before lost its commit line."""
+    line = data[at:end]
     try:
         said = orjson.loads(line)["commit"]
         commit = Commit(str(said["request"]), int(said["rows"]), int(said["at"]))
         crc = int(said["crc"])
     except (ValueError, KeyError, TypeError):
-        return None
-    return commit if zlib.crc32(rows) == crc and rows.count(b"\n") == commit.rows else None
+        return start, None
+    first = at
+    for _ in range(commit.rows):
+        if first <= start:
+            return start, None
+        first = data.rfind(b"\n", start, first - 1) + 1 or start
+    return (first, commit) if zlib.crc32(data[first:at]) == crc else (start, None)
 
 
 def segments(layout: Layout, signal: Signal) -> list[tuple[int, Path]]:
