@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 INT64_LIMIT = 1 << 63
 DIGITS_LIMIT = 18
 """That many decimal digits always fit into 64 bits."""
+DOUBLE_LIMIT = 1 << 53
+"""Beyond it a DOUBLE does not hold every whole number."""
 MONEY_LIMIT = 1e9
 """DECIMAL(18,9) holds nine digits before the point."""
 
@@ -84,7 +86,9 @@ def read_int(value: Attribute) -> tuple[object, Form]:
 def read_float(value: Attribute) -> tuple[object, Form]:
     """A finite number; whole numbers, also in digits, are represented exactly, for the views write them back as such."""
     number, form = read_int(value)
-    return (number, form) if form is not Form.LOST else (_number(value), Form.LOST)
+    if form is not Form.LOST and isinstance(number, int) and abs(number) <= DOUBLE_LIMIT:
+        return number, form
+    return _number(value), Form.LOST
 
 
 def read_bool(value: Attribute) -> tuple[object, Form]:
@@ -122,8 +126,8 @@ READERS: dict[Type, Reader] = {
 }
 
 
-_EXACT = {Type.TEXT: str, Type.INT: int, Type.FLOAT: int, Type.BOOL: bool}
-"""A whole number in a FLOAT column is exact too: the views write it back as one. The decoders let no int beyond int64 in."""
+_EXACT = {Type.TEXT: str, Type.INT: int, Type.BOOL: bool}
+"""The decoders let no int beyond int64 in. A whole number in a FLOAT column is exact up to a limit, which its reader knows."""
 
 
 def plan(signal: Signal) -> dict[str, Place]:
