@@ -1,0 +1,168 @@
+"""Recovery: an earlier life's journal is made whole; only what is damaged is given up, and it is kept aside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from telem.sanitize.records import SanitizedBatch, Signal
+from telem.storage.compact import compact
+from telem.storage.disk import Disk
+from telem.storage.journal import Journal, encode, scan
+from telem.storage.layout import Layout
+from telem.storage.recovery import Recovered, recover
+from tests.daemons import journal_rows, names
+from tests.storage.conftest import MakeBatch
+
+LOGS = Signal.LOGS
+NAMES = ("a", "b", "c", "d")
+
+
+@pytest.fixture
+def segment(layout: Layout, batch: MakeBatch) -> Path:
+    """A segment of four batches of two rows each."""
+    journal = Journal(layout, LOGS, Disk(), 1)
+    for name in NAMES:
+        journal.append([batch(f"{name}1", f"{name}2")], 0.0)
+    journal.close()
+    return layout.segment(LOGS, 1)
+
+
+def again(layout: Layout, since_us: int = 0) -> Recovered:
+    return recover(layout, LOGS, Disk(), since_us)
+
+
+def left(layout: Layout) -> list[str]:
+    return names(journal_rows(layout.home))
+
+
+def all_names(*without: str) -> list[str]:
+    return [f"{name}{number}" for name in NAMES if name not in without for number in (1, 2)]
+
+
+def ends(path: Path) -> list[int]:
+    return [end for _, end, _ in scan(path.read_bytes())]
+
+
+def test_a_whole_journal_is_left_alone(layout: Layout, segment: Path) -> None:
+    """Nothing is rewritten, everything waits for compaction, numbering goes on."""
+    before = segment.read_bytes()
+    found = again(layout)
+    assert segment.read_bytes() == before
+    assert (found.next_segment, found.waiting, found.messages) == (2, [1], [])
+    assert len(found.commits) == len(NAMES)
+
+
+def test_a_journal_that_never_was_begins_at_one(layout: Layout) -> None:
+    """The first start."""
+    found = again(layout)
+    assert (found.next_segment, found.waiting, found.commits) == (1, [], [])
+
+
+def test_a_torn_tail_is_cut_at_any_byte(layout: Layout, segment: Path) -> None:
+    """Wherever a crash cut the last batch, the three before it are whole and the rest goes."""
+    whole = segment.read_bytes()
+    start = ends(segment)[2]
+    for size in range(start + 1, len(whole), 97):
+        segment.write_bytes(whole[:size])
+        found = again(layout)
+        assert left(layout) == all_names("d")
+        assert segment.stat().st_size == start
+        assert found.cut_bytes == size - start
+        assert found.messages
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 5_000, b"garbage", b"\xff\xfe\n\n{", b'{"seg":1,"id":"x"}\n', b'{"commit":{}}\n', b"\n"])
+def test_a_tail_that_nobody_committed_is_cut(layout: Layout, segment: Path, tail: bytes) -> None:
+    """Zeros after a power cut, garbage, rows without a commit: never acknowledged, so never counted."""
+    before = segment.read_bytes()
+    segment.write_bytes(before + tail)
+    found = again(layout)
+    assert segment.read_bytes() == before
+    assert found.cut_bytes == len(tail)
+
+
+@pytest.mark.parametrize("where", range(4))
+def test_a_damaged_batch_is_quarantined_and_the_others_stay_readable(layout: Layout, segment: Path, where: int) -> None:
+    """A flipped byte in a row costs its batch alone; the bytes are kept aside and the loss is said."""
+    data = bytearray(segment.read_bytes())
+    start, end, _ = list(scan(bytes(data)))[where]
+    data[start + 40] ^= 1
+    segment.write_bytes(bytes(data))
+    found = again(layout)
+    assert left(layout) == all_names(NAMES[where])
+    assert found.messages
+    if where < 3:  # the last one cannot be told from a torn tail
+        assert found.damaged_bytes == end - start
+        (kept,) = layout.quarantine.iterdir()
+        assert kept.read_bytes() == bytes(data[start:end])
+    assert again(layout).messages == []
+
+
+@pytest.mark.parametrize("offset", range(0, 90, 7))
+def test_a_damaged_commit_line_costs_its_own_batch_only(layout: Layout, segment: Path, offset: int) -> None:
+    """The batch behind it has its own commit line and is found by it."""
+    data = bytearray(segment.read_bytes())
+    _, end, _ = list(scan(bytes(data)))[1]
+    line = data.rindex(b"\n", 0, end - 1) + 1
+    data[min(line + offset, end - 2)] ^= 2
+    segment.write_bytes(bytes(data))
+    again(layout)
+    assert left(layout) in (all_names("b"), all_names())  # a flipped digit of the request id is not seen
+
+
+def test_a_wholly_damaged_segment_is_emptied_and_the_numbers_go_on(layout: Layout, segment: Path) -> None:
+    """Nothing of it was acknowledged as far as anybody can tell; the start must not fail."""
+    segment.write_bytes(b"\xff" * 10_000)
+    found = again(layout)
+    assert left(layout) == []
+    assert (found.next_segment, found.waiting, found.cut_bytes) == (2, [], 10_000)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_recovery_of_any_damage_keeps_every_untouched_batch(data: st.DataObject) -> None:
+    """Whatever is overwritten, removed or inserted, each batch whose bytes are intact is found by the scan."""
+    batches = [SanitizedBatch(LOGS, tuple(b'{"id":"%d"}' % (10 * n + m) for m in range(n + 1)), n, f"{n:032x}") for n in range(4)]
+    parts = [encode(one, 1) for one in batches]
+    victim = data.draw(st.integers(0, 3))
+    part = bytearray(parts[victim])
+    at = data.draw(st.integers(0, len(part) - 1))
+    match data.draw(st.sampled_from(["flip", "cut", "insert"])):
+        case "flip":
+            part[at] ^= data.draw(st.integers(1, 255))
+        case "cut":
+            del part[at : at + data.draw(st.integers(1, 50))]
+            part += b"" if part.endswith(b"\n") else b"\n"
+        case _:
+            part[at:at] = data.draw(st.binary(min_size=1, max_size=50))
+    text = b"".join([*parts[:victim], bytes(part), *parts[victim + 1 :]])
+    pieces = list(scan(text))
+    assert [start for start, _, _ in pieces] == [0, *(end for _, end, _ in pieces[:-1])]
+    assert pieces[-1][1] == len(text)
+    found = [commit.request_id for _, _, commit in pieces if commit]
+    assert [one.request_id for one in batches if one is not batches[victim] and one.request_id not in found] == []
+    assert len(found) == len(set(found))
+
+
+def test_young_requests_are_remembered_and_old_ones_forgotten(layout: Layout, batch: MakeBatch) -> None:
+    """The commits of the last ten minutes come back, so that a retry after the restart is known."""
+    journal = Journal(layout, LOGS, Disk(), 1)
+    made = [batch(name, at_ns=at * 1_000_000_000) for name, at in (("old", 100), ("young", 900))]
+    journal.append(made, 0.0)
+    journal.close()
+    found = again(layout, since_us=500 * 1_000_000)
+    assert [commit.request_id for commit in found.commits] == [made[1].request_id]
+
+
+def test_segments_in_parquet_wait_no_more_but_are_remembered(layout: Layout, segment: Path) -> None:
+    """A covered segment is not compacted twice, and its requests are still known."""
+    compact(layout, LOGS, [1], "2026-01-01", Disk())
+    found = again(layout)
+    assert (found.waiting, found.next_segment, len(found.commits)) == ([], 2, len(NAMES))
+    segment.write_bytes(b"")  # retired
+    found = again(layout)
+    assert (found.waiting, found.next_segment, found.commits) == ([], 2, [])
