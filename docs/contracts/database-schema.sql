@@ -639,7 +639,7 @@ CREATE TABLE metrics (
     "seg" BIGINT -- Number of the journal segment the row was acknowledged in.
 );
 
--- What each point of a sum adds: delta points as they are, running totals less what the series had reached before. Summing `increment` gives delta points once, and of cumulative ones the highest per series and start time.
+-- What each point of a sum adds: delta points as they are, running totals less what the series had reached before. Summing `increment` gives delta points once, and of cumulative ones the highest per series and start time. What can also fall (a cumulative sum that is not monotonic) has no total and is left out, as are NaN and infinities.
 CREATE TABLE metric_increments (
     "id" VARCHAR, -- Row id, derived from the record's content under this installation's key: the same record sent twice has the same id.
     "time" TIMESTAMP WITH TIME ZONE, -- When it happened (spans: when it began).

@@ -79,6 +79,20 @@ def build_only(home: Path, *signals: str) -> Layout:
     return layout
 
 
+def keep(home: Path, *raw: RawRequest) -> Layout:
+    """A home that holds these requests, all of them in the journal."""
+    layout, disk = Layout(home), Disk()
+    gate = Gate(redactor(), KEY)
+    for signal in Signal:
+        disk.directory(layout.journal(signal))
+        journal = Journal(layout, signal, disk, 1)
+        for request in raw:
+            if request.signal is signal:
+                journal.append([gate.sanitize(decode(request), gate.request_id(request))], 0.0)
+        journal.close()
+    return layout
+
+
 def shell() -> str:
     """The duckdb command that was installed with the tests."""
     beside = Path(sys.executable).with_name("duckdb")

@@ -8,10 +8,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from tests.queries import golden
 from tests.queries.facts import TOKENS
 
 from telem.queries.commands import ask
+from telem.sanitize.records import Encoding, RawRequest, Signal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,3 +125,35 @@ def test_a_client_that_reports_only_metrics_has_unknown_tokens(tmp_path: Path) -
     found = rows(layout, "SELECT DISTINCT prompts, requests, output_tokens, cost_usd FROM sessions")
     assert found == [(None, None, None, None)]
     assert rows(layout, "SELECT sum(lines_added) > 0 FROM sessions") == [(True,)]
+
+
+def points(temporality: int, monotonic: bool, *values: tuple[int, int, float]) -> RawRequest:
+    """A request with one sum, `commit.count`; each value with its start and time, in seconds."""
+    sent = ExportMetricsServiceRequest()
+    metric = sent.resource_metrics.add().scope_metrics.add().metrics.add(name="claude_code.commit.count")
+    metric.sum.aggregation_temporality = temporality  # type: ignore[assignment]  # an enum is an int here
+    metric.sum.is_monotonic = monotonic
+    for start_s, time_s, value in values:
+        point = metric.sum.data_points.add(as_double=value)
+        point.start_time_unix_nano, point.time_unix_nano = start_s * 10**9, time_s * 10**9
+        point.attributes.add(key="session.id").value.string_value = "one"
+    return RawRequest(Signal.METRICS, Encoding.PROTOBUF, sent.SerializeToString(), 10**18)
+
+
+@pytest.mark.parametrize(
+    ("request_", "total"),
+    [
+        (points(1, True, (1, 2, 3.0), (3, 4, 3.0), (5, 6, 1.0)), 7),
+        (points(2, True, (1, 2, 3.0), (1, 3, 3.0), (1, 4, 5.0)), 5),
+        (points(2, True, (1, 4, 5.0), (1, 2, 3.0)), 5),
+        (points(2, True, (1, 2, 3.0), (9, 10, 2.0), (9, 11, 2.0)), 5),
+        (points(2, False, (1, 2, 3.0), (1, 3, 1.0)), None),
+        (points(1, True, (1, 2, float("nan")), (3, 4, 2.0), (3, 5, float("inf"))), 2),
+    ],
+    ids=["delta", "cumulative", "late", "restarted", "may fall", "not finite"],
+)
+def test_sums_of_points(tmp_path: Path, request_: RawRequest, total: int | None) -> None:
+    """Delta points are added, running totals count their highest for each start, what has no total is left out."""
+    layout = golden.keep(tmp_path / "home", request_)
+    assert rows(layout, "SELECT sum(increment) FROM metric_increments") == [(total,)]
+    assert rows(layout, "SELECT sum(commits) FROM sessions") == [(total,)]

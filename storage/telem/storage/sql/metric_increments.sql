@@ -1,5 +1,6 @@
 -- What each point of a sum adds: delta points as they are, running totals less what the series had reached before.
--- Summing `increment` gives delta points once, and of cumulative ones the highest per series and start time.
+-- Summing `increment` gives delta points once, and of cumulative ones the highest per series and start time. What can
+-- also fall (a cumulative sum that is not monotonic) has no total and is left out, as are NaN and infinities.
 CREATE OR REPLACE VIEW metric_increments AS
 SELECT
     id,
@@ -31,7 +32,7 @@ SELECT
         ELSE greatest(value - coalesce(max(value) OVER earlier, 0), 0)
     END AS increment -- [as `unit`] What this point adds to the sum of its series.
 FROM metrics
-WHERE kind = 'sum' AND temporality IN ('delta', 'cumulative') AND value IS NOT NULL
+WHERE kind = 'sum' AND isfinite(value) AND (temporality = 'delta' OR (temporality = 'cumulative' AND monotonic))
 WINDOW earlier AS (
     PARTITION BY
         metric,
