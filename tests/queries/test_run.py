@@ -184,7 +184,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     layout = golden.build(tmp_path / "home")
     (path,) = layout.version(Signal.LOGS).glob("ingest_day=2*/*.parquet")
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(QueryError, match="doctor") as caught:
+    with pytest.raises(QueryError, match="move it out") as caught:
         run(layout, "SELECT count(model) FROM events")
     assert caught.value.problem is Problem.STORAGE
     assert path.name in caught.value.message

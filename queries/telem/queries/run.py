@@ -172,7 +172,7 @@ def _explained(error: duckdb.Error, limits: Limits) -> QueryError:
         case duckdb.PermissionException():
             found = QueryError(f"Only the telemetry can be read: {first}", _tables_hint(""), Problem.REFUSED)
         case duckdb.IOException() | duckdb.InvalidInputException():
-            hint = "telem-agent doctor checks all files."
+            hint = "If the file is damaged, move it out of the data folder; the others answer without it."
             found = QueryError(f"A file could not be read: {first}", hint, Problem.STORAGE)
         case _:
             found = QueryError(text)
