@@ -40,7 +40,8 @@ def test_attributes_without_promoted_ones_are_the_rest(signal: Signal) -> None:
     with duckdb.connect() as connection:
         for rest in ("{}", '{"a":1,"b":{"c":[]}}'):
             row = connection.execute(
-                f"SELECT {attributes_sql(signal)} FROM (SELECT {nulls}, 0::BIGINT AS promoted, 0::BIGINT AS promoted_as_text, "
+                f"SELECT {attributes_sql(signal)} FROM (SELECT {nulls}, 0::BIGINT AS promoted, "
+                "0::BIGINT AS promoted_as_text, "
                 f"$1::VARCHAR AS attributes, now() AS time)",
                 [rest],
             ).fetchone()
