@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from .errors import BodyError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp import web
+
+STEP_BYTES = 4096
+ZSTD_STEP_BYTES = 512
+"""Compressed bytes unpacked at once. A zstd block of four bytes may hold 128 KiB, so this many may hold 16 MiB."""
 
 READ_TIMEOUT_S = 60.0
 """A client that takes longer for one body is cut off."""
@@ -57,50 +63,78 @@ def _identity(raw: bytes, _limit_bytes: int) -> bytes:
 
 def _gzip(raw: bytes, limit_bytes: int) -> bytes:
     """All members of a gzip stream."""
-    parts: list[bytes] = []
-    left = limit_bytes
-    while True:
-        part, raw = _inflate(zlib.decompressobj(wbits=31), raw, left)
-        left -= len(part)
-        parts.append(part)
-        if not raw:
-            return b"".join(parts)
+    return _inflate(raw, limit_bytes, lambda: zlib.decompressobj(wbits=31))
 
 
 def _deflate(raw: bytes, limit_bytes: int) -> bytes:
     """Zlib-wrapped, as HTTP says, or bare, as some clients send it."""
     try:
-        return _inflate(zlib.decompressobj(), raw, limit_bytes)[0]
+        return _inflate(raw, limit_bytes, zlib.decompressobj)
     except BodyError as error:
         if error.status != 400:  # noqa: PLR2004 (bad request)
             raise
-        return _inflate(zlib.decompressobj(wbits=-15), raw, limit_bytes)[0]
+        return _inflate(raw, limit_bytes, lambda: zlib.decompressobj(wbits=-15))
 
 
-def _inflate(inflater: zlib._Decompress, raw: bytes, limit_bytes: int) -> tuple[bytes, bytes]:
-    """One stream, and what follows it. Stops at the limit, so a bomb costs no more memory than an honest body."""
+def _inflate(raw: bytes, limit_bytes: int, make: Callable[[], zlib._Decompress]) -> bytes:
+    """One stream after another. Stops at the limit, so a bomb costs no more memory than an honest body.
+
+    Fed in steps: what follows a stream is copied, so that thousands of empty ones in one piece would take minutes.
+    """
+    parts: list[bytes] = []
+    left = limit_bytes
+    inflater = make()
     try:
-        part = inflater.decompress(raw, limit_bytes + 1)
+        for at in range(0, len(raw), STEP_BYTES):
+            piece = raw[at : at + STEP_BYTES]
+            while piece:
+                inflater = make() if inflater.eof else inflater
+                parts.append(inflater.decompress(piece, left + 1))
+                left = _less(left, parts[-1], limit_bytes)
+                piece = inflater.unused_data
     except zlib.error as error:
         raise BodyError(400, f"the compressed body is broken: {error}") from error
-    if len(part) > limit_bytes:
-        raise BodyError(413, f"the decompressed body is larger than the limit of {limit_bytes} bytes")
-    if not inflater.eof:
-        raise BodyError(400, "the compressed body ends too early")
-    return part, inflater.unused_data
+    return _whole(parts, inflater.eof)
 
 
 def _zstd(raw: bytes, limit_bytes: int) -> bytes:
+    """One frame after another; small steps, for there is no other way to bound what one call unpacks."""
     import zstandard  # noqa: PLC0415 (few clients use it, and it costs 3 MB)
 
+    decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+    parts: list[bytes] = []
+    left = limit_bytes
+    inflater = decompressor.decompressobj()
     try:
-        with zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw, read_across_frames=True) as reader:
-            part = reader.read(limit_bytes + 1)
+        for at in range(0, len(raw), ZSTD_STEP_BYTES):
+            piece = raw[at : at + ZSTD_STEP_BYTES]
+            while piece:
+                inflater = decompressor.decompressobj() if inflater.eof else inflater
+                parts.append(inflater.decompress(piece))
+                left = _less(left, parts[-1], limit_bytes)
+                piece = inflater.unused_data if inflater.eof else b""
     except zstandard.ZstdError as error:
         raise BodyError(400, f"the compressed body is broken: {error}") from error
-    if len(part) > limit_bytes:
+    return _whole(parts, inflater.eof)
+
+
+def _less(left: int, part: bytes, limit_bytes: int) -> int:
+    if len(part) > left:
         raise BodyError(413, f"the decompressed body is larger than the limit of {limit_bytes} bytes")
-    return bytes(part)
+    return left - len(part)
 
 
-_DECOMPRESSORS = {"identity": _identity, "": _identity, "gzip": _gzip, "x-gzip": _gzip, "deflate": _deflate, "zstd": _zstd}
+def _whole(parts: list[bytes], ended: bool) -> bytes:
+    if not ended:
+        raise BodyError(400, "the compressed body ends too early")
+    return b"".join(parts)
+
+
+_DECOMPRESSORS = {
+    "identity": _identity,
+    "": _identity,
+    "gzip": _gzip,
+    "x-gzip": _gzip,
+    "deflate": _deflate,
+    "zstd": _zstd,
+}
