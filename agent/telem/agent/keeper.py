@@ -1,20 +1,21 @@
 """The clock of the house: closes segments, has them made into Parquet, retires them, keeps the catalog current.
 
-Nothing here is in the way of ingest: the work is done in workers, and when it fails it is tried again later while the journal
-goes on growing.
+Nothing here is in the way of ingest: the work is done in workers, and when it fails it is tried again later while the
+journal goes on growing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from telem.sanitize.records import Signal
-from telem.storage.inventory import days_to_merge, parquet_files
+from telem.storage.inventory import days_in_journal, days_to_merge, parquet_files
 from telem.storage.retire import retire
 
 from .workers import WorkerError, run_jobs
@@ -57,7 +58,7 @@ class Keeper:
         self._working = asyncio.Lock()
         self._failures = 0
         self._retry_at_s = 0.0
-        self._retired_at_s = 0.0
+        self._retired_at_s = -math.inf
         self._published: str | None = None
         self._day = utc_day()
 
@@ -113,8 +114,8 @@ class Keeper:
         jobs: list[dict[str, Any]] = []
         for signal, committer in self._committers.items():
             waiting = self._waiting[signal]
-            waiting += committer.journal.closed
-            committer.journal.closed.clear()
+            while committer.journal.closed:  # the committing thread may add one at any moment
+                waiting.append(committer.journal.closed.pop(0))
             jobs += [
                 {"job": "compact", "home": str(self._layout.home), "signal": signal, "segments": run, "day": self._ingest_day(signal)}
                 for run in consecutive(waiting, SEGMENTS_A_FILE)
@@ -123,10 +124,19 @@ class Keeper:
                 {"job": "merge", "home": str(self._layout.home), "signal": signal, "day": day}
                 for day in days_to_merge(self._layout, signal, self._day)
             ]
-        cutoff = (date.fromisoformat(self._day) - timedelta(days=1)).isoformat()
+        cutoff = self._cutoff()
         if cutoff != self._published or not self._layout.catalog.exists() or not self._layout.script.exists():
             jobs.append({"job": "publish", "home": str(self._layout.home), "cutoff": cutoff})
         return jobs
+
+    def _cutoff(self) -> str:
+        """The ingest day from which on the views compare Parquet with the journal.
+
+        Yesterday, or earlier while a segment still holds rows whose Parquet file is older: such a day outside the window
+        would be counted twice.
+        """
+        yesterday = (date.fromisoformat(self._day) - timedelta(days=1)).isoformat()
+        return min([yesterday, *(day for signal in Signal for day in days_in_journal(self._layout, signal))])
 
     def _note(self, job: dict[str, Any], result: dict[str, Any]) -> None:
         if not result["ok"]:
@@ -162,4 +172,5 @@ def consecutive(numbers: list[int], limit: int) -> list[list[int]]:
 
 
 def utc_day() -> str:
+    """Today in UTC, as YYYY-MM-DD."""
     return datetime.now(UTC).date().isoformat()
