@@ -39,6 +39,7 @@ fix: $(VENV)/.installed ## what the tools can mend by themselves
 
 docs: $(VENV)/.installed ## write the generated parts of the documents anew
 	$(BIN)/python -m telem.agent.docs --write
+	$(BIN)/python -m telem.queries.describe docs
 
 bench: $(VENV)/.installed ## measure footprint and speed
 	$(BIN)/python bench/run.py

@@ -46,9 +46,9 @@ class Sessions:
         part.scope.name, part.scope.version = "com.anthropic.claude_code.events", CLIENT_VERSION
         index = self._random.randrange(len(self._sessions))
         for sequence in range(records):
-            if self._random.random() < 0.1:  # noqa: PLR2004 (one prompt in ten records)
+            if self._random.random() < 0.1:
                 self._sessions[index]["prompt.id"] = self._uuid()
-            if self._random.random() < 0.005:  # noqa: PLR2004 (a new session now and then)
+            if self._random.random() < 0.005:
                 self._sessions[index] = self._session()
             self._record(part.log_records.add(), self._sessions[index], sequence)
         return made
@@ -107,7 +107,7 @@ class Sessions:
         return {
             "tool_name": chance.choice(TOOLS),
             "tool_use_id": f"toolu_01{chance.randbytes(11).hex()}",
-            "success": "true" if chance.random() < 0.95 else "false",  # noqa: PLR2004
+            "success": "true" if chance.random() < 0.95 else "false",
             "duration_ms": str(chance.randrange(1, 20_000)),
             "tool_input_size_bytes": str(chance.randrange(20, 4000)),
             "tool_result_size_bytes": str(chance.randrange(0, 60_000)),

@@ -2,8 +2,8 @@
 
     python bench/run.py [--records 100000] [--idle-s 20]
 
-Each cell starts a fresh daemon over a new folder and sends data it has never seen. Wall-clock rates depend on what else the
-machine does; CPU seconds, memory and bytes hardly do. Linux only (/proc).
+Each cell starts a fresh daemon over a new folder and sends data it has never seen. Wall-clock rates depend on what
+else the machine does; CPU seconds, memory and bytes hardly do. Linux only (/proc).
 """
 
 from __future__ import annotations
@@ -95,9 +95,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     names = list(rows[0])
     widths = [max(len(name), *(len(str(row[name])) for row in rows)) for name in names]
     lines = [[*names], *([str(row[name]) for name in names] for row in rows)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
-    )
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
 
 
 def main() -> None:

@@ -16,7 +16,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from telem.sanitize.columns import BIT, COLUMNS, PROMOTED_BY_SIGNAL, Type
 from telem.sanitize.decode import decode
-from telem.sanitize.gate import TEXT_CUT_CHARS, Gate
+from telem.sanitize.gate import Gate
+from telem.sanitize.lines import TEXT_CUT_CHARS
 from telem.sanitize.policy import Profile, shipped_policy
 from telem.sanitize.records import Encoding, RawRequest, Signal
 from telem.sanitize.redact import Redactor
@@ -479,7 +480,7 @@ _HUGE = _LIMIT + 1_000
 @pytest.fixture
 def low_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lower limit than the real one, for the sake of time; test_end_to_end has a row at the real one."""
-    monkeypatch.setattr("telem.sanitize.gate.LINE_LIMIT_BYTES", _LIMIT)
+    monkeypatch.setattr("telem.sanitize.lines.LINE_LIMIT_BYTES", _LIMIT)
 
 
 def _line_of(request: Any, signal: Signal = Signal.LOGS) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 from tests.queries import golden
 
 from telem.sanitize.columns import COLUMNS
-from telem.sanitize.gate import _plain
+from telem.sanitize.lines import plain
 from telem.sanitize.records import Signal
 from telem.sanitize.redact import DROPPED
 from telem.storage.views import Files, glob_of, view_names, view_text, worker_sql
@@ -70,7 +70,7 @@ def expected_attributes(attributes: dict[str, Any], judge: Any) -> dict[str, Any
     for name, value in attributes.items():
         kept = judge.attribute(name, value)
         if kept is not DROPPED:
-            found[judge.name(name)] = _plain(kept)
+            found[judge.name(name)] = plain(kept)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from .errors import BodyError
@@ -71,7 +72,7 @@ def _deflate(raw: bytes, limit_bytes: int) -> bytes:
     try:
         return _inflate(raw, limit_bytes, zlib.decompressobj)
     except BodyError as error:
-        if error.status != 400:  # noqa: PLR2004 (bad request)
+        if error.status != HTTPStatus.BAD_REQUEST:
             raise
         return _inflate(raw, limit_bytes, lambda: zlib.decompressobj(wbits=-15))
 
@@ -99,7 +100,7 @@ def _inflate(raw: bytes, limit_bytes: int, make: Callable[[], zlib._Decompress])
 
 def _zstd(raw: bytes, limit_bytes: int) -> bytes:
     """One frame after another; small steps, for there is no other way to bound what one call unpacks."""
-    import zstandard  # noqa: PLC0415 (few clients use it, and it costs 3 MB)
+    import zstandard
 
     decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
     parts: list[bytes] = []

@@ -43,15 +43,17 @@ class Group(click.Group):
     """Commands in the order they are written, errors as one line with what to try next."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        """Return them in the order they are written."""
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what is expected to go wrong ends as a line on standard error."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
-            from . import errors  # noqa: PLC0415 (its imports cost 100 ms, which only a failure needs)
+            from . import errors
 
             if not isinstance(error, errors.EXPECTED):
                 raise
@@ -75,7 +77,7 @@ def cli() -> None:
 @with_settings(*SERVING)
 def start(config: Config, **_: Any) -> None:
     """Start the daemon in the background; returns when it accepts data."""
-    from . import daemon_commands  # noqa: PLC0415
+    from . import daemon_commands
 
     daemon_commands.start(config)
 
@@ -85,7 +87,7 @@ def start(config: Config, **_: Any) -> None:
 @click.option("--ready-fd", type=int, hidden=True, help="Descriptor to write to once it accepts data.")
 def run(config: Config, ready_fd: int | None) -> None:
     """Run the daemon in the foreground, for service managers."""
-    from . import daemon_commands  # noqa: PLC0415
+    from . import daemon_commands
 
     daemon_commands.run(config, ready_fd)
 
@@ -94,7 +96,7 @@ def run(config: Config, ready_fd: int | None) -> None:
 @with_settings()
 def stop(config: Config) -> None:
     """Stop the daemon; what is under way is written first."""
-    from . import daemon_commands  # noqa: PLC0415
+    from . import daemon_commands
 
     daemon_commands.stop(config)
 
@@ -103,7 +105,7 @@ def stop(config: Config) -> None:
 @with_settings(*SERVING)
 def restart(config: Config) -> None:
     """Stop the daemon if it runs, and start it."""
-    from . import daemon_commands  # noqa: PLC0415
+    from . import daemon_commands
 
     daemon_commands.stop(config)
     daemon_commands.start(config)
@@ -114,7 +116,7 @@ def restart(config: Config) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
 def status(config: Config, as_json: bool) -> None:
     """Say whether the daemon runs, since when, and what it holds. Exit status 1 when it does not run."""
-    from . import daemon_commands  # noqa: PLC0415
+    from . import daemon_commands
 
     if not daemon_commands.status(config, as_json):
         sys.exit(EXIT_FAILED)
@@ -126,7 +128,7 @@ def status(config: Config, as_json: bool) -> None:
 @click.option("-f", "--follow", is_flag=True, help="Go on as lines are added.")
 def logs(config: Config, lines: int, follow: bool) -> None:
     """Show the daemon's own log."""
-    from . import daemon_commands  # noqa: PLC0415
+    from . import daemon_commands
 
     daemon_commands.logs(config, lines, follow)
 
@@ -135,7 +137,7 @@ def logs(config: Config, lines: int, follow: bool) -> None:
 @with_settings()
 def compact(config: Config) -> None:
     """Make the journal into Parquet now; it happens by itself every hour."""
-    from . import daemon_commands  # noqa: PLC0415
+    from . import daemon_commands
 
     daemon_commands.compact(config)
 
@@ -147,11 +149,18 @@ def compact(config: Config) -> None:
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the question; repeatable.")
 @click.option("--since", help="Only what happened since then: 7d, 12h, 2026-01-31.")
 @click.option(
-    "--format", "form", default="table", show_default=True, type=click.Choice(["table", "json", "jsonl", "csv", "tsv", "markdown"])
+    "--format",
+    "form",
+    help="How to write the answer.",
+    default="table",
+    show_default=True,
+    type=click.Choice(["table", "json", "jsonl", "csv", "tsv", "markdown"]),
 )
-def query(config: Config, name: str | None, statement: str | None, params: tuple[str, ...], since: str | None, form: str) -> None:
+def query(
+    config: Config, name: str | None, statement: str | None, params: tuple[str, ...], since: str | None, form: str
+) -> None:
     """Answer a ready-made question, or one in SQL. Without either: list the ready-made ones."""
-    from . import query_commands  # noqa: PLC0415
+    from . import query_commands
 
     if name and statement:
         raise click.UsageError("give a name or --sql, not both")
@@ -166,7 +175,7 @@ def query(config: Config, name: str | None, statement: str | None, params: tuple
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def sql(config: Config, arguments: tuple[str, ...]) -> None:
     """Open a shell over the telemetry (duckdb's, if it is installed); further arguments are duckdb's."""
-    from . import query_commands  # noqa: PLC0415
+    from . import query_commands
 
     query_commands.sql(config, arguments)
 
@@ -176,7 +185,7 @@ def sql(config: Config, arguments: tuple[str, ...]) -> None:
 @click.option("--report/--no-report", default=True, help="Print a first report.")
 def demo(config: Config, report: bool) -> None:
     """Replay a recorded Claude Code session into a data folder of its own, and show a first report."""
-    from . import demo_commands, query_commands  # noqa: PLC0415
+    from . import demo_commands, query_commands
 
     home = demo_commands.demo(config)
     if report:

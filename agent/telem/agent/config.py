@@ -1,7 +1,7 @@
 """Settings: one table of name, default and sentence, from which flags, environment, file, help and docs come.
 
-Precedence: flag > environment > `config.toml` > default. `home` says where `config.toml` lies, so it comes from the flag or
-the environment only.
+Precedence: flag > environment > `config.toml` > default. `home` says where `config.toml` lies, so it comes from the
+flag or the environment only.
 """
 
 from __future__ import annotations
@@ -38,10 +38,12 @@ class Setting:
 
     @property
     def env(self) -> str:
+        """Name of its environment variable."""
         return ENV_PREFIX + self.name.upper()
 
     @property
     def flag(self) -> str:
+        """Name of its flag."""
         return "--" + self.name.replace("_", "-")
 
 
@@ -50,13 +52,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("bind", "127.0.0.1", "Address to listen on. Anything but a loopback address is refused."),
     Setting("otlp_http_port", 4318, "Port for OTLP over HTTP; 0 takes any free one."),
     Setting("otlp_grpc_port", 4317, "Port for OTLP over gRPC; 0 takes any free one."),
-    Setting("query_port", 8123, "Port for status and questions over HTTP; 0 takes any free one."),
+    Setting("query_port", 8123, "Port for what the commands ask of a running daemon; 0 takes any free one."),
     Setting("body_limit_bytes", 64 * 1024 * 1024, "Largest request accepted, also after decompression."),
-    Setting("profile", Profile.STANDARD.value, "How strictly to sanitize: standard, strict (content is reduced to its length) or off."),
+    Setting("profile", "standard", "How strictly to sanitize: standard, strict (content becomes its length) or off."),
     Setting("segment_age_s", 3600, "A journal segment is closed and becomes Parquet when it is this old."),
     Setting("allowed_hosts", (), "Further names by which HTTP clients may address this machine, beside loopback."),
     Setting("log_level", "info", "How much the daemon's own log says: debug, info, warning or error."),
-)  # fmt: skip
+)
 
 _CHOICES = {
     "profile": tuple(profile.value for profile in Profile),
@@ -82,6 +84,7 @@ class Config:
 
     @property
     def layout(self) -> Layout:
+        """Every path below the home folder."""
         return Layout(self.home)
 
 
@@ -95,6 +98,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> 
 
     Args:
         flags: what the command line gave; None stands for not given.
+        environ: environment variables; the process's own if None.
 
     Raises:
         ConfigError: a value is of the wrong kind or out of range, or `config.toml` has a name we do not know.

@@ -67,7 +67,7 @@ def start(arguments: list[str], layout: Layout) -> dict[str, Any]:
     log_path = layout.logs / "start.log"
     descriptor = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as output, os.fdopen(reading, "rb") as ready:
-        process = subprocess.Popen(  # noqa: S603 (our own program)
+        process = subprocess.Popen(
             [sys.executable, "-m", "telem", *arguments, "--ready-fd", str(writing)],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -137,7 +137,7 @@ def ask(running: Running, token_path: Path, method: str, path: str) -> dict[str,
         body = response.read()
     except OSError as error:
         raise AgentError(
-            f"process {running.pid} holds the data folder but does not answer at {url.netloc or 'its query port'}: {error}",
+            f"process {running.pid} holds the data folder but does not answer at {url.netloc or 'its port'}: {error}",
             "Look at its log: telem-agent logs",
         ) from error
     finally:

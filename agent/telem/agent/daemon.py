@@ -1,6 +1,6 @@
 """The daemon: an ordered list of starts and its mirror of stops.
 
-    lock → recover → gate → journals → gRPC door → sockets → keeper        and back, from the right
+lock → recover → gate → journals → gRPC door → sockets → keeper        and back, from the right
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import logging
 import os
 import shutil
 import signal as signals
+import socket
 import tempfile
 import time
 from importlib import metadata
-
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -43,9 +43,13 @@ from .switchboard import Misdialled, Switchboard
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aiohttp import web
+
     from .config import Config
 
 STATUS_SCHEMA = 1
+BACKLOG = 512
+DOOR_GRACE_S = 1.0
 _PACKAGES = ("telem-agent", "aiohttp", "grpcio", "protobuf", "orjson", "duckdb", "pyarrow")
 
 log = logging.getLogger(__name__)
@@ -69,6 +73,7 @@ class Daemon:
         self.ingest: Ingest
         self.keeper: Keeper
         self._on_ready = on_ready
+        self._sockets: dict[str, socket.socket] = {}
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -80,11 +85,10 @@ class Daemon:
         """
         async with contextlib.AsyncExitStack() as stack:
             self._take_directory(stack)
+            self._bind_ports(stack)
             waiting = self._open_journals(stack)
             await self._open_doors(stack)
-            self.keeper = Keeper(
-                self.layout, self.ingest.committers, waiting, self.config.segment_age_s, self.disk
-            )
+            self.keeper = Keeper(self.layout, self.ingest.committers, waiting, self.config.segment_age_s, self.disk)
             keeping = asyncio.create_task(self.keeper.run())
             stack.push_async_callback(_cancel, keeping)
             self._announce(stack)
@@ -104,6 +108,21 @@ class Daemon:
         stack.callback(self.disk.lock(self.layout.lock).release)
         for path in self.disk.sweep_temporary(self.layout.home):
             log.info("removed what a crash left: %s", path)
+
+    def _bind_ports(self, stack: contextlib.AsyncExitStack) -> None:
+        """Take all ports before anything else is done: from then on clients wait for us rather than be refused."""
+        family = socket.AF_INET6 if ":" in self.config.bind else socket.AF_INET
+        for setting in ("otlp_http_port", "otlp_grpc_port", "query_port"):
+            port = getattr(self.config, setting)
+            try:
+                listener = socket.create_server((self.config.bind, port), family=family, backlog=BACKLOG)
+            except OSError as error:
+                raise PortError(
+                    f"port {port} ({setting}) on {self.config.bind} cannot be used: {os.strerror(error.errno or 0)}",
+                    f"Stop what holds it (lsof -i :{port}), or choose another: --{setting.replace('_', '-')} N",
+                ) from error
+            stack.callback(listener.close)
+            self._sockets[setting] = listener
 
     def _open_journals(self, stack: contextlib.AsyncExitStack) -> dict[Signal, list[int]]:
         key = load_key(self.layout, self.disk)
@@ -130,42 +149,38 @@ class Daemon:
 
     async def _open_doors(self, stack: contextlib.AsyncExitStack) -> None:
         config = self.config
-        sockets = stack.enter_context(tempfile.TemporaryDirectory(prefix="telem-"))
-        grpc_path = f"{sockets}/grpc"
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="telem-"))
+        grpc_path = f"{folder}/grpc"
         server = await grpc.start(self.ingest, f"unix:{grpc_path}", config.body_limit_bytes)
         stack.push_async_callback(server.stop, grpc.STOP_GRACE_S)
-        for name, port in (("HTTP", config.otlp_http_port), ("gRPC", config.otlp_grpc_port)):
-            board = Switchboard(name, lambda: None, grpc_path, self.misdialled)  # type: ignore[arg-type, return-value]  # the door needs the port first
-            board.port = await self._listen(stack, board, port, f"otlp_{name.lower()}_port")
-            door = OtlpHttp(self.ingest, Guard(board.port, config.allowed_hosts), config.body_limit_bytes)
-            http = door.server()
-            board.http = http
-            stack.push_async_callback(http.shutdown, 1.0)
-            self.endpoints[f"otlp_{name.lower()}"] = f"http://{_host(config.bind)}:{board.port}"
-        await self._open_local(stack)
+        for name in ("HTTP", "gRPC"):
+            listener = self._sockets[f"otlp_{name.lower()}_port"]
+            port = listener.getsockname()[1]
+            door = OtlpHttp(self.ingest, Guard(port, config.allowed_hosts), config.body_limit_bytes)
+            board = Switchboard(name, port, door.server(), grpc_path, self.misdialled)
+            await self._serve(stack, listener, board, board.http, f"otlp_{name.lower()}")
+        listener = self._sockets["query_port"]
+        actions = {("GET", "/status"): self.status, ("POST", "/compact"): self._compact}
+        guard = Guard(listener.getsockname()[1], config.allowed_hosts)
+        local = Local(guard, load_token(self.layout, self.disk), actions).server()
+        await self._serve(stack, listener, local, local, "query")
 
-    async def _open_local(self, stack: contextlib.AsyncExitStack) -> None:
-        config = self.config
-        late: list[Any] = []
-        port = await self._listen(stack, lambda: late[0](), config.query_port, "query_port")
-        actions = {("GET", "/status"): self.status, ("POST", "/compact"): lambda: self.keeper.compact_now()}
-        local = Local(Guard(port, config.allowed_hosts), load_token(self.layout, self.disk), actions)
-        late.append(local.server())
-        stack.push_async_callback(late[0].shutdown, 1.0)
-        self.endpoints["query"] = f"http://{_host(config.bind)}:{port}"
-
-    async def _listen(
-        self, stack: contextlib.AsyncExitStack, factory: Callable[[], asyncio.BaseProtocol], port: int, setting: str
-    ) -> int:
-        try:
-            server = await asyncio.get_running_loop().create_server(factory, self.config.bind, port, backlog=512)
-        except OSError as error:
-            raise PortError(
-                f"port {port} ({setting}) on {self.config.bind} cannot be used: {error.strerror or error}",
-                f"Stop what holds it (lsof -i :{port}), or choose another: --{setting.replace('_', '-')} N",
-            ) from error
+    async def _serve(
+        self,
+        stack: contextlib.AsyncExitStack,
+        listener: socket.socket,
+        factory: Callable[[], asyncio.BaseProtocol],
+        door: web.Server,
+        name: str,
+    ) -> None:
+        server = await asyncio.get_running_loop().create_server(factory, sock=listener)
+        stack.push_async_callback(door.shutdown, DOOR_GRACE_S)
         stack.callback(server.close)
-        return int(server.sockets[0].getsockname()[1])
+        host, port = listener.getsockname()[:2]
+        self.endpoints[name] = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    async def _compact(self) -> dict[str, Any]:
+        return await self.keeper.compact_now()
 
     def _announce(self, stack: contextlib.AsyncExitStack) -> None:
         said = {"pid": os.getpid(), "started_at_s": self.started_at_s, "endpoints": self.endpoints}
@@ -223,9 +238,3 @@ async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-
-
-def _host(bind: str) -> str:
-    return f"[{bind}]" if ":" in bind else bind
-
-

@@ -22,6 +22,7 @@ LOG_LIMIT_BYTES = 1024 * 1024
 """Of each of the two files of the daemon's own log."""
 
 FOLLOW_S = 0.5
+KIB = 1024
 
 
 def start(config: Config) -> None:
@@ -60,9 +61,9 @@ def _print_endpoints(endpoints: dict[str, str], config: Config) -> None:
 
 def run(config: Config, ready_fd: int | None) -> None:
     """Run in the foreground until a signal comes."""
-    import asyncio  # noqa: PLC0415
+    import asyncio
 
-    from .daemon import Daemon  # noqa: PLC0415 (0.3 s of imports that the other commands need not pay)
+    from .daemon import Daemon
 
     def on_ready(said: dict[str, Any]) -> None:
         if ready_fd is None:
@@ -71,6 +72,7 @@ def run(config: Config, ready_fd: int | None) -> None:
         os.write(ready_fd, orjson.dumps(said) + b"\n")
         os.close(ready_fd)
 
+    os.umask(0o077)
     _log_to(config, to_stderr=ready_fd is None)
     asyncio.run(_run_daemon(Daemon, config, on_ready))
 
@@ -80,11 +82,13 @@ async def _run_daemon(daemon: Any, config: Config, on_ready: Any) -> None:
 
 
 def _log_to(config: Config, *, to_stderr: bool) -> None:
-    from logging.handlers import RotatingFileHandler  # noqa: PLC0415
+    from logging.handlers import RotatingFileHandler
 
     config.layout.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     handlers: list[logging.Handler] = [
-        RotatingFileHandler(config.layout.logs / "daemon.log", maxBytes=LOG_LIMIT_BYTES, backupCount=1, encoding="utf-8")
+        RotatingFileHandler(
+            config.layout.logs / "daemon.log", maxBytes=LOG_LIMIT_BYTES, backupCount=1, encoding="utf-8"
+        )
     ]
     if to_stderr:
         handlers.append(logging.StreamHandler())
@@ -122,9 +126,15 @@ def status(config: Config, as_json: bool) -> bool:
 
 def _print_status(said: dict[str, Any], config: Config) -> None:
     up = datetime.fromtimestamp(said["started_at_s"], UTC)
-    click.echo(f"telem-agent {metadata.version('telem-agent')} runs (process {said['pid']}), up since {up:%Y-%m-%d %H:%M:%S} UTC")
+    click.echo(
+        f"telem-agent {metadata.version('telem-agent')} runs (process {said['pid']}), "
+        f"up since {up:%Y-%m-%d %H:%M:%S} UTC"
+    )
     _print_endpoints(said["endpoints"], config)
-    click.echo(f"\n  {'signal':8} {'records':>10} {'requests':>9} {'retried':>8} {'refused':>8} {'journal':>10} {'Parquet':>10}  last record")
+    click.echo(
+        f"\n  {'signal':8} {'records':>10} {'requests':>9} {'retried':>8} {'refused':>8} "
+        f"{'journal':>10} {'Parquet':>10}  last record"
+    )
     for name, signal in said["signals"].items():
         last = signal["last_record_at_s"]
         when = f"{datetime.fromtimestamp(last, UTC):%H:%M:%S} UTC" if last else "-"
@@ -139,16 +149,19 @@ def _print_status(said: dict[str, Any], config: Config) -> None:
     sanitizer = said["sanitizer"]
     if sanitizer["profile"] == "off":
         click.echo("\n  THE SANITIZER IS OFF: secrets and personal data are stored as they come.")
-    click.echo(f"\n  sanitizer: {sum(sanitizer['redactions'].values())} redactions, {sanitizer['errors']} values replaced because of an error")
+    click.echo(
+        f"\n  sanitizer: {sum(sanitizer['redactions'].values())} redactions, "
+        f"{sanitizer['errors']} values replaced because of an error"
+    )
     click.echo(f"  versions:  {', '.join(f'{name} {version}' for name, version in said['versions'].items())}")
 
 
 def _bytes(number: int) -> str:
     size = float(number)
     for unit in ("B", "KiB", "MiB"):
-        if size < 1024:  # noqa: PLR2004
+        if size < KIB:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
+        size /= KIB
     return f"{size:.1f} GiB"
 
 
@@ -172,8 +185,13 @@ def compact(config: Config) -> None:
     """Ask the daemon to make its journal into Parquet."""
     running = control.find(config.layout)
     if running is None:
-        click.echo("telem-agent does not run; the journal becomes Parquet when it does, and is read as it is until then.", err=True)
+        click.echo(
+            "telem-agent does not run; the journal becomes Parquet when it does, and is read as it is until then.",
+            err=True,
+        )
         return
     said = control.ask(running, config.layout.token, "POST", "/compact")
     left = sum(said["waiting"].values())
-    click.echo("done" if not left else f"{left} segments could not be made into Parquet; see telem-agent logs", err=True)
+    click.echo(
+        "done" if not left else f"{left} segments could not be made into Parquet; see telem-agent logs", err=True
+    )

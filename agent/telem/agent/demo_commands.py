@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 DEMO_SUFFIX = "-demo"
 """The demo's folder lies beside the user's, never in it."""
 
-_REQUESTS = {
+_REQUESTS: dict[Signal, Any] = {
     Signal.LOGS: ExportLogsServiceRequest,
     Signal.METRICS: ExportMetricsServiceRequest,
     Signal.TRACES: ExportTraceServiceRequest,
@@ -85,7 +85,7 @@ def recording(signal: Signal) -> bytes:
     late_ns = time.time_ns() - _LAST_NS
     for message in _walk(request):
         _move(message, late_ns // 1_000_000 * 1_000_000)
-    return request.SerializeToString()
+    return bytes(request.SerializeToString())
 
 
 _LAST_NS = 1_795_404_075_000_000_000

@@ -1,19 +1,19 @@
 """One table: what went wrong -> HTTP status, gRPC code, exit code, and what to try. Mapped here and nowhere else.
 
-    Exception
-    ├── DecodeError (sanitize)      the request is not OTLP
-    ├── BodyError                   the body cannot be read: too large, broken or unknown compression
-    ├── BusyError (ingest)          too much under way
-    ├── OSError                     the medium refuses
-    │   └── DiskFullError (storage)
-    ├── ConfigError (config)        a setting cannot be used
-    ├── LockedError (storage)       another daemon has this directory
-    ├── KeyFileError (storage)      the key file is not one of ours
-    ├── PolicyError, RuleError (sanitize)
-    ├── QueryError (queries)        a question that has no answer
-    ├── WorkerError (workers)       a worker failed
-    ├── PortError                   a port is taken
-    └── AgentError                  anything else the command line has to say
+Exception
+├── DecodeError (sanitize)      the request is not OTLP
+├── BodyError                   the body cannot be read: too large, broken or unknown compression
+├── BusyError (ingest)          too much under way
+├── OSError                     the medium refuses
+│   └── DiskFullError (storage)
+├── ConfigError (config)        a setting cannot be used
+├── LockedError (storage)       another daemon has this directory
+├── KeyFileError (storage)      the key file is not one of ours
+├── PolicyError, RuleError (sanitize)
+├── QueryError (queries)        a question that has no answer
+├── WorkerError (workers)       a worker failed
+├── PortError                   a port is taken
+└── AgentError                  anything else the command line has to say
 """
 
 from __future__ import annotations
@@ -71,6 +71,9 @@ FAILED_STATUS = 1
 
 EXPECTED = (QueryError, RuntimeError, OSError, ValueError)
 """What the command line says in a line; anything else is a defect of ours and shows its traceback."""
+
+EXPECTED_OF_REQUESTS = (DecodeError, BodyError, BusyError, OSError)
+"""What a request may end with without a word in our log; anything else is a defect of ours."""
 
 HINTS: tuple[tuple[type[Exception], str], ...] = (
     (LockedError, "Stop it with: telem-agent stop"),

@@ -15,6 +15,7 @@ from grpc import aio
 
 from telem.sanitize.records import Encoding, RawRequest, Signal
 
+from .errors import EXPECTED_OF_REQUESTS as EXPECTED
 from .errors import answer
 
 if TYPE_CHECKING:
@@ -33,13 +34,13 @@ STOP_GRACE_S = 3.0
 log = logging.getLogger(__name__)
 
 
-class OtlpGrpc(grpc.GenericRpcHandler):  # type: ignore[misc]  # untyped in grpc's stubs
+class OtlpGrpc(grpc.GenericRpcHandler):
     """Serves the three Export methods."""
 
     def __init__(self, ingest: Ingest) -> None:
         self._ingest = ingest
 
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         """The handler of a method; None answers UNIMPLEMENTED."""
         signal = _METHODS.get(details.method)
         if signal is None:
@@ -48,9 +49,9 @@ class OtlpGrpc(grpc.GenericRpcHandler):  # type: ignore[misc]  # untyped in grpc
         async def export(message: bytes, context: aio.ServicerContext[bytes, bytes]) -> bytes:
             try:
                 await self._ingest.accept(RawRequest(signal, Encoding.PROTOBUF, message, time.time_ns()))
-            except Exception as error:  # noqa: BLE001 - mapped to an answer, whatever it is
-                if not isinstance(error, ValueError | RuntimeError | OSError):
-                    log.exception("request failed", exc_info=error)
+            except Exception as error:
+                if not isinstance(error, EXPECTED):
+                    log.exception("a request to %s failed", details.method)
                 await context.abort(grpc.StatusCode[answer(error).grpc_code], str(error))
             return _EMPTY
 

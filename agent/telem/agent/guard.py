@@ -1,8 +1,8 @@
 """Who may talk to a port on loopback: any local program, but no web page.
 
 Every page a browser shows can send requests to 127.0.0.1, and read the answers once its name resolves there (DNS
-rebinding). A page cannot choose its Host, Origin and Sec-Fetch-Site headers, and the programs that export telemetry send no
-Origin at all; so these three headers tell them apart.
+rebinding). A page cannot choose its Host, Origin and Sec-Fetch-Site headers, and the programs that export telemetry
+send no Origin at all; so these three headers tell them apart.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from aiohttp import web
 from telem.sanitize.records import Encoding, RawRequest, Signal
 
 from . import body
+from .errors import EXPECTED_OF_REQUESTS as EXPECTED
 from .errors import BodyError, answer
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class OtlpHttp:
         self._guard = guard
         self._limit_bytes = limit_bytes
 
-    def server(self) -> web.Server[web.BaseRequest]:
+    def server(self) -> web.Server:
         """The protocol factory for a listening socket."""
         return web.Server(
             self.handle, keepalive_timeout=KEEPALIVE_S, access_log=None, auto_decompress=False, tcp_keepalive=True
@@ -52,31 +53,38 @@ class OtlpHttp:
         """Answer one request; whatever goes wrong becomes a Status in the request's own encoding."""
         encoding = _ENCODINGS.get(request.content_type) if "Content-Type" in request.headers else None
         try:
-            if reason := self._guard.refusal(request.headers):
-                raise BodyError(403, reason)
-            signal = _signal(request)
-            if encoding is None:
-                raise BodyError(415, "Content-Type must be application/x-protobuf or application/json")
+            signal = self._signal(request, encoding)
             raw = await body.read(request, self._limit_bytes)
-            await self._ingest.accept(RawRequest(signal, encoding, raw, time.time_ns()))
-        except Exception as error:  # noqa: BLE001 - mapped to an answer, whatever it is
+            await self._ingest.accept(RawRequest(signal, encoding or Encoding.JSON, raw, time.time_ns()))
+        except Exception as error:
+            if not isinstance(error, EXPECTED):
+                log.exception("a request to %s failed", request.path)
             return _failure(error, encoding or Encoding.JSON)
-        return web.Response(body=b"" if encoding is Encoding.PROTOBUF else b"{}", content_type=_TYPES[encoding])
+        return _ACCEPTED[encoding or Encoding.JSON]()
+
+    def _signal(self, request: web.BaseRequest, encoding: Encoding | None) -> Signal:
+        """What the request is for; everything that headers can tell is checked before the body is read."""
+        if reason := self._guard.refusal(request.headers):
+            raise BodyError(403, reason)
+        signal = _SIGNALS.get(request.path)
+        if signal is None:
+            raise BodyError(404, f"there is nothing at {request.path}; OTLP is received at {', '.join(_SIGNALS)}")
+        if request.method != "POST":
+            raise BodyError(405, f"{request.method} is not possible here; OTLP is sent by POST")
+        if encoding is None:
+            raise BodyError(415, "Content-Type must be application/x-protobuf or application/json")
+        return signal
 
 
-def _signal(request: web.BaseRequest) -> Signal:
-    signal = _SIGNALS.get(request.path)
-    if signal is None:
-        raise BodyError(404, f"there is nothing at {request.path}; OTLP is received at {', '.join(_SIGNALS)}")
-    if request.method != "POST":
-        raise BodyError(405, f"{request.method} is not possible here; OTLP is sent by POST")
-    return signal
+_ACCEPTED = {
+    Encoding.PROTOBUF: lambda: web.Response(body=b"", content_type="application/x-protobuf"),
+    Encoding.JSON: lambda: web.Response(body=b"{}", content_type="application/json"),
+}
+"""Every Export…ServiceResponse without a partial_success is the empty message."""
 
 
 def _failure(error: Exception, encoding: Encoding) -> web.Response:
     said = answer(error)
-    if not isinstance(error, ValueError | RuntimeError | OSError):
-        log.exception("request failed", exc_info=error)
     headers = dict(_RETRY) if said.retry else {}
     if said.http_status == web.HTTPMethodNotAllowed.status_code:
         headers["Allow"] = "POST"
@@ -99,10 +107,13 @@ def status_body(code: int, message: str, encoding: Encoding) -> bytes:
     return b"\x08" + _varint(code) + b"\x12" + _varint(len(text)) + text
 
 
+_SEVEN_BITS = 0x7F
+
+
 def _varint(number: int) -> bytes:
     out = bytearray()
-    while number > 0x7F:  # noqa: PLR2004 (seven bits a byte)
-        out.append(number & 0x7F | 0x80)
+    while number > _SEVEN_BITS:
+        out.append(number & _SEVEN_BITS | 0x80)
         number >>= 7
     out.append(number)
     return bytes(out)

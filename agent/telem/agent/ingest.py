@@ -1,7 +1,7 @@
 """The one path of telemetry: decode, sanitize, append, and only then the answer.
 
-Whatever door a request came through, `Ingest.accept` returns when its rows are on the medium. Requests that arrive while
-a sync is under way are written and synced together (group commit): under load one sync carries dozens of them.
+Whatever door a request came through, `Ingest.accept` returns when its rows are on the medium. Requests that arrive
+while a sync is under way are written and synced together (group commit): under load one sync carries several of them.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Committer:
                 batches = [batch for batch, _ in taken]
                 try:
                     await loop.run_in_executor(self._thread, self.journal.append, batches, time.monotonic())
-                except Exception as error:  # noqa: BLE001 - whatever it was, the clients must hear of it
+                except Exception as error:  # noqa: BLE001 (whatever it was, the clients must hear of it)
                     _finish(taken, error)
                 else:
                     _finish(taken, None)
@@ -107,7 +107,7 @@ class Committer:
         waiting. A sync costs 0.2 ms of CPU; a lone request expects nobody and is not held up.
         """
         end_s = time.monotonic() + GATHER_S
-        while self.expected and time.monotonic() < end_s:
+        while self.expected and time.monotonic() < end_s:  # noqa: ASYNC110 (the loop's next turn is awaited)
             await asyncio.sleep(0)
 
     def _take(self) -> list[tuple[SanitizedBatch, asyncio.Future[None]]]:

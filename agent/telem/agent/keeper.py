@@ -60,6 +60,7 @@ class Keeper:
         self._retry_at_s = 0.0
         self._retired_at_s = -math.inf
         self._published: str | None = None
+        self._merged: set[tuple[Signal, str]] = set()
         self._day = utc_day()
 
     async def run(self) -> None:
@@ -117,23 +118,27 @@ class Keeper:
             while committer.journal.closed:  # the committing thread may add one at any moment
                 waiting.append(committer.journal.closed.pop(0))
             jobs += [
-                {"job": "compact", "home": str(self._layout.home), "signal": signal, "segments": run, "day": self._ingest_day(signal)}
+                self._job("compact", signal, segments=run, day=self._ingest_day(signal))
                 for run in consecutive(waiting, SEGMENTS_A_FILE)
-            ]  # fmt: skip
+            ]
             jobs += [
-                {"job": "merge", "home": str(self._layout.home), "signal": signal, "day": day}
+                self._job("merge", signal, day=day)
                 for day in days_to_merge(self._layout, signal, self._day)
+                if (signal, day) not in self._merged
             ]
         cutoff = self._cutoff()
         if cutoff != self._published or not self._layout.catalog.exists() or not self._layout.script.exists():
             jobs.append({"job": "publish", "home": str(self._layout.home), "cutoff": cutoff})
         return jobs
 
+    def _job(self, name: str, signal: Signal, **what: Any) -> dict[str, Any]:
+        return {"job": name, "home": str(self._layout.home), "signal": signal.value, **what}
+
     def _cutoff(self) -> str:
         """The ingest day from which on the views compare Parquet with the journal.
 
-        Yesterday, or earlier while a segment still holds rows whose Parquet file is older: such a day outside the window
-        would be counted twice.
+        Yesterday, or earlier while a segment still holds rows whose Parquet file is older: outside the window such a
+        day would be counted twice.
         """
         yesterday = (date.fromisoformat(self._day) - timedelta(days=1)).isoformat()
         return min([yesterday, *(day for signal in Signal for day in days_in_journal(self._layout, signal))])
@@ -144,6 +149,7 @@ class Keeper:
         elif job["job"] == "publish":
             self._published = job["cutoff"]
         elif job["job"] == "merge":
+            self._merged.add((Signal(job["signal"]), job["day"]))  # also when the file system could not do it
             log.info("%s: the files of %s are %d now", job["signal"], job["day"], result["files"])
         else:
             waiting = self._waiting[Signal(job["signal"])]

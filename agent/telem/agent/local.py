@@ -9,7 +9,7 @@ import orjson
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from .guard import Guard
 
@@ -23,16 +23,19 @@ class Local:
         actions: by method and path, what needs the token; each answers with something JSON can hold.
     """
 
-    def __init__(self, guard: Guard, token: str, actions: dict[tuple[str, str], Callable[[], Awaitable[Any]]]) -> None:
+    def __init__(
+        self, guard: Guard, token: str, actions: Mapping[tuple[str, str], Callable[[], Awaitable[Any]]]
+    ) -> None:
         self._guard = guard
         self._token = token
         self._actions = actions
 
-    def server(self) -> web.Server[web.BaseRequest]:
+    def server(self) -> web.Server:
         """The protocol factory for a listening socket."""
         return web.Server(self.handle, access_log=None)
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
+        """Answer one request."""
         if reason := self._guard.refusal(request.headers):
             return _text(403, reason)
         if request.path == "/ping":
@@ -41,7 +44,9 @@ class Local:
         if action is None:
             return _text(404, f"there is nothing at {request.method} {request.path}; ask with: telem-agent query")
         if not self._allowed(request):
-            return _text(401, "this needs the token: Authorization: Bearer <what the file `token` in the data folder holds>")
+            return _text(
+                401, "this needs the token: Authorization: Bearer <what the file `token` in the data folder holds>"
+            )
         return web.Response(body=orjson.dumps(await action()), content_type="application/json", headers=_HEADERS)
 
     def _allowed(self, request: web.BaseRequest) -> bool:

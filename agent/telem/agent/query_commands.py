@@ -72,7 +72,7 @@ def sql(config: Config, arguments: Sequence[str]) -> None:
         return
     if not config.layout.script.exists():
         _publish(config)
-    os.execv(program, [program, "-init", str(config.layout.script), *arguments])  # noqa: S606 (the user's own shell)
+    os.execv(program, [program, "-init", str(config.layout.script), *arguments])
 
 
 def find_duckdb() -> str | None:
@@ -83,14 +83,14 @@ def find_duckdb() -> str | None:
 
 def _publish(config: Config) -> None:
     """Write the catalog of a folder whose daemon has not done so yet."""
-    from datetime import UTC, datetime, timedelta  # noqa: PLC0415
+    from datetime import UTC, datetime, timedelta
 
-    import orjson  # noqa: PLC0415
+    import orjson
 
     cutoff = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
     job = orjson.dumps({"job": "publish", "home": str(config.home), "cutoff": cutoff})
     command = [sys.executable, "-m", "telem.storage.worker"]
-    done = subprocess.run(command, input=job, capture_output=True, check=False)  # noqa: S603 (our own program)
+    done = subprocess.run(command, input=job, capture_output=True, check=False)
     if not config.layout.script.exists():
         raise AgentError(f"the views could not be written: {done.stdout.decode(errors='replace').strip()}")
 
@@ -98,7 +98,7 @@ def _publish(config: Config) -> None:
 def _plain_shell(config: Config) -> None:
     """A statement a line, until the end of input; a `;` at its end is allowed."""
     if sys.stdin.isatty():
-        import readline  # noqa: F401, PLC0415 (line editing and history, by being imported)
+        import readline  # noqa: F401 (line editing and history, by being imported)
     while True:
         try:
             line = input("telem> " if sys.stdin.isatty() else "")

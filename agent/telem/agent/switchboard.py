@@ -1,8 +1,8 @@
 """Our listening sockets: each connection is shown to the door that speaks its protocol.
 
 The first bytes say whether a client speaks gRPC (HTTP/2 with prior knowledge begins with `PRI * HTTP/2.0`) or HTTP/1.
-A client that was given the other protocol's port would otherwise fail without a word on either side, and lose its data; here
-it is served all the same, counted, and named in `status` and the log.
+A client that was given the other protocol's port would otherwise fail without a word on either side, and lose its
+data; here it is served all the same, counted, and named in `status` and the log.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from aiohttp import web
 
 GREETING = b"PRI * HTTP/2.0"
 
@@ -27,6 +27,7 @@ class Misdialled:
     counts: dict[str, int] = field(default_factory=dict)
 
     def note(self, port_name: str, protocol: str, port: int) -> None:
+        """Count one; the first of its kind is logged."""
         key = f"{protocol} on the {port_name} port"
         self.counts[key] = self.counts.get(key, 0) + 1
         if self.counts[key] == 1:
@@ -43,20 +44,20 @@ class Switchboard:
 
     Args:
         port_name: "gRPC" or "HTTP", what the port is meant for.
+        port: its number.
         http: protocol factory of the HTTP door.
         grpc_path: Unix socket of the gRPC door.
     """
 
-    def __init__(
-        self, port_name: str, http: Callable[[], asyncio.BaseProtocol], grpc_path: str, misdialled: Misdialled
-    ) -> None:
+    def __init__(self, port_name: str, port: int, http: web.Server, grpc_path: str, misdialled: Misdialled) -> None:
         self.port_name = port_name
-        self.port = 0
+        self.port = port
         self.http = http
         self.grpc_path = grpc_path
         self.misdialled = misdialled
 
     def __call__(self) -> asyncio.Protocol:
+        """Make the protocol of a new connection."""
         return Caller(self)
 
 
@@ -69,9 +70,11 @@ class Caller(asyncio.Protocol):
         self._heard = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
+        """Take in what came."""
         self._heard += data
         if self._heard.startswith(GREETING):
             self._connect_grpc()
@@ -84,7 +87,7 @@ class Caller(asyncio.Protocol):
             return
         if board.port_name != "HTTP":
             board.misdialled.note(board.port_name, "HTTP", board.port)
-        protocol = cast("asyncio.Protocol", board.http())
+        protocol = board.http()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         protocol.data_received(self._heard)
@@ -126,29 +129,46 @@ class Leg(asyncio.Protocol):
         self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        if self.other and self.other._transport:  # noqa: SLF001 (its own kind)
-            self.other._transport.write(data)  # noqa: SLF001
+        """Take in what came."""
+        if self.other:
+            self.other.write(data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (the protocol's signature)
+        """Close the other end too."""
         self.lost = True
         if self.other:
             self.other.close()
 
     def pause_writing(self) -> None:
-        if self.other and self.other._transport:  # noqa: SLF001
-            self.other._transport.pause_reading()  # noqa: SLF001
+        """Let the other end wait: whoever reads here is slow."""
+        if self.other:
+            self.other.pause()
 
     def resume_writing(self) -> None:
+        """Let the other end go on."""
         if self.other:
             self.other.resume()
 
+    def write(self, data: bytes) -> None:
+        """Send to whoever is at this end."""
+        if self._transport:
+            self._transport.write(data)
+
+    def pause(self) -> None:
+        """Stop reading for a while."""
+        if self._transport:
+            self._transport.pause_reading()
+
     def resume(self) -> None:
+        """Go on reading."""
         if self._transport and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def close(self) -> None:
+        """Close this end, after what is still to be sent."""
         if self._transport:
             self._transport.close()

@@ -97,7 +97,7 @@ def _to_int(value: Any, name: str) -> int:
 
 
 def _to_float(value: Any, name: str) -> float:
-    """A double; "NaN", "Infinity" and "-Infinity" are strings in this mapping, null is what JSON.stringify makes of NaN."""
+    """A double; "NaN", "Infinity" and "-Infinity" are strings in this mapping; JSON.stringify makes null of NaN."""
     if value is None:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -291,9 +291,7 @@ def _ints(holder: Member, name: str) -> list[Attribute]:
 def _histogram(point: Member) -> Record:
     found = _distribution(point)
     _keep(found, "bucket_counts", _ints(point, "bucketCounts"))
-    _keep(
-        found, "explicit_bounds", [_to_float(bound, "explicitBounds") for bound in point.get("explicitBounds") or []]
-    )
+    _keep(found, "explicit_bounds", [_to_float(bound, "explicitBounds") for bound in point.get("explicitBounds") or []])
     return found | _exemplars(point)
 
 

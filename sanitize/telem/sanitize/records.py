@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-Attribute: TypeAlias = "str | bool | int | float | bytes | None | list[Attribute] | dict[str, Attribute]"
+Attribute: TypeAlias = "str | bool | int | float | bytes | list[Attribute] | dict[str, Attribute] | None"
 """An OTLP AnyValue as plain Python. `None` is an AnyValue without a value, `bytes` a bytes_value."""
 
 Attributes: TypeAlias = dict[str, Attribute]

@@ -37,6 +37,9 @@ PSEUDONYMS_MAX = 4_096
 DEPTH_MAX = 16
 """How deep lists, maps and JSON in strings are followed; deeper values are scanned as JSON text."""
 
+SHORT_KEY_CHARS = 5
+"""No secret is as short as that, and most names in JSON are."""
+
 FAILED: Final = marker("sanitizer-error")
 
 
@@ -81,9 +84,10 @@ class Redactor:
         chosen = [rule for rule in (rules or shipped_rules()) if rule.id not in policy.rules_off]
         self.scanner = Scanner(chosen, self.pseudonyms, engine, allow=policy.allow, allow_domains=policy.allow_domains)
         self._off = policy.profile is Profile.OFF
-        self._clean: dict[str, None] = {}
-        self._kept: dict[str, None] = {}
+        self._clean: dict[str, str] = {}
+        self._kept: dict[str, str] = {}
         self._handlers: dict[str, Handler] = {}
+        self._memories: dict[Handler, dict[str, str]] = {}
         self._names = self._known_names()
 
     def handler(self, key: str) -> Handler:
@@ -92,8 +96,18 @@ class Redactor:
         if handler is None:
             if len(self._handlers) > HANDLERS_MAX:
                 self._handlers.clear()
+                self._memories.clear()
             handler = self._handlers[key] = self._make(key, self.policy.rule_for(key))
         return handler
+
+    def memory(self, key: str) -> dict[str, str]:
+        """Return what is known of string values of the attribute `key`: value -> judged value.
+
+        A look into it saves the call of `handler(key)` for the values that repeat, which most do; it may be emptied at
+        any time.
+        """
+        handler = self.handler(key)
+        return self._memories.get(handler, {})
 
     def attribute(self, key: str, value: Attribute) -> Attribute | Dropped:
         """Judge one attribute of any type, or return `DROPPED`."""
@@ -103,7 +117,7 @@ class Redactor:
             return value
         try:
             return self._composite(key, value)
-        except Exception:  # noqa: BLE001 - fail closed, whatever it was
+        except Exception:  # noqa: BLE001 (fail closed, whatever it was)
             return self._failed(key)
 
     def name(self, key: str) -> str:
@@ -134,7 +148,12 @@ class Redactor:
         if rule.action is Action.LENGTH:
             return lambda value: self._length(rule.kind or "value", value)
         where = self.name(key)
-        return lambda value: self._scan(where, value)
+
+        def scan(value: str) -> str:
+            return self._scan(where, value)
+
+        self._memories[scan] = self._clean
+        return scan
 
     def _hash(self, kind: str) -> Handler:
         of = self.pseudonyms.of
@@ -148,6 +167,7 @@ class Redactor:
                 found = known[value] = of(kind, value) if value and value != FAILED else value
             return found
 
+        self._memories[stand_in] = known
         return stand_in
 
     def _keep(self, key: str, shape: str) -> Handler:
@@ -163,12 +183,13 @@ class Redactor:
             _remember(kept, value)
             return value
 
+        self._memories[keep] = kept
         return keep
 
     def _is_token(self, value: str) -> bool:
         try:
             return self.scanner.holds_token(value)
-        except Exception:  # noqa: BLE001 - in doubt it is one, and scanning will say so and count
+        except Exception:  # noqa: BLE001 (in doubt it is one, and scanning will say so and count)
             return True
 
     def _length(self, kind: str, value: str) -> str:
@@ -201,7 +222,7 @@ class Redactor:
             return value
         try:
             clean = self._judge(where, value)
-        except Exception:  # noqa: BLE001 - fail closed, whatever it was
+        except Exception:  # noqa: BLE001 (fail closed, whatever it was)
             return self._failed(where)
         if clean == value:
             _remember(self._clean, value)
@@ -262,7 +283,9 @@ class Redactor:
         clean: dict[str, Attribute] = {}
         for key, item in items.items():
             name = pair if key == "value" and isinstance(pair, str) else key
-            clean[self.scanner.clean(key) if len(key) > 5 else key] = self._named(where, name, item, depth)  # noqa: PLR2004
+            clean[self.scanner.clean(key) if len(key) > SHORT_KEY_CHARS else key] = self._named(
+                where, name, item, depth
+            )
         return clean
 
     def _named(self, where: str, name: str, item: Attribute, depth: int) -> Attribute:
@@ -280,11 +303,11 @@ def _dump(value: Attribute) -> str:
     return json.dumps(value, ensure_ascii=False, default=repr)
 
 
-def _remember(values: dict[str, None], value: str) -> None:
+def _remember(values: dict[str, str], value: str) -> None:
     if len(value) <= CLEAN_CHARS_MAX:
         if len(values) >= CLEAN_VALUES_MAX:
             values.clear()
-        values[value] = None
+        values[value] = value
 
 
 def _is_open(value: str) -> bool:

@@ -84,7 +84,7 @@ def read_int(value: Attribute) -> tuple[object, Form]:
 
 
 def read_float(value: Attribute) -> tuple[object, Form]:
-    """A finite number; whole numbers, also in digits, are represented exactly, for the views write them back as such."""
+    """A finite number; whole numbers, also in digits, are exact, for the views write them back as such."""
     number, form = read_int(value)
     if form is not Form.LOST and isinstance(number, int) and abs(number) <= DOUBLE_LIMIT:
         return number, form
@@ -127,7 +127,7 @@ READERS: dict[Type, Reader] = {
 
 
 _EXACT = {Type.TEXT: str, Type.INT: int, Type.BOOL: bool}
-"""The decoders let no int beyond int64 in. A whole number in a FLOAT column is exact up to a limit, which its reader knows."""
+"""The decoders let no int beyond int64 in. In a FLOAT column ints are exact up to a limit, which its reader knows."""
 
 
 def plan(signal: Signal) -> dict[str, Place]:

@@ -1,7 +1,7 @@
 """Closed segments -> a Parquet file. Runs in a short-lived worker: it imports duckdb and pyarrow.
 
-DuckDB reads the journal's JSON with the same select list as the views. Each segment becomes a row group of its own, sorted, so
-the worker holds one segment at a time however many go into the file.
+DuckDB reads the journal's JSON with the same select list as the views. Each segment becomes a row group of its own,
+sorted, so the worker holds one segment at a time however many go into the file.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def read_segment(signal: Signal, segment: Path) -> pa.Table:
             f"WHERE seg IS NOT NULL ORDER BY {order_of(signal)}",
             params=[str(segment)],
         )
-        return relation.to_arrow_table()
+        table: pa.Table = relation.to_arrow_table()
+        return table
 
 
 def _longest_line_bytes(segment: Path) -> int:

@@ -12,11 +12,11 @@ import fcntl
 import os
 import secrets
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
@@ -26,6 +26,10 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 class DiskFullError(OSError):
     """No space (or quota) left for what was to be written; what was there before is untouched."""
+
+
+class CannotExchangeError(OSError):
+    """The file system cannot exchange two directories in one step."""
 
 
 class LockedError(RuntimeError):
@@ -80,6 +84,7 @@ class Appender:
         self.size = size
 
     def close(self) -> None:
+        """Close it; it is not opened again."""
         os.close(self._descriptor)
 
 
@@ -90,6 +95,7 @@ class Lock:
         self._descriptor = descriptor
 
     def release(self) -> None:
+        """Let go of it."""
         os.close(self._descriptor)
 
 
@@ -147,10 +153,11 @@ class Disk:
         self.sync_directory(path.parent)
 
     def exchange(self, one: Path, other: Path) -> None:
-        """Let two directories change names in one step, durably. Where the system cannot, there is a moment between.
+        """Let two directories change names in one step, durably.
 
         Raises:
-            OSError: it did not happen; both are where they were.
+            CannotExchangeError: this system or file system has no such step; both are where they were.
+            OSError: it did not happen for another reason; likewise.
         """
         _exchange(one, other)
         self.sync_directory(one.parent)
@@ -170,6 +177,7 @@ class Disk:
             os.close(descriptor)
 
     def sync_directory(self, path: Path) -> None:
+        """Make the names in a directory durable."""
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
         try:
             os.fsync(descriptor)
@@ -216,12 +224,8 @@ def _exchange(one: Path, other: Path) -> None:
         failed = -1
     if failed:
         number = ctypes.get_errno() or errno.ENOSYS
-        if number not in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
-            raise OSError(number, os.strerror(number), str(one))
-        aside = one.with_name(f"{TEMPORARY_PREFIX}{one.name}")  # this file system has no exchange
-        one.rename(aside)
-        other.rename(one)
-        aside.rename(other)
+        kind = CannotExchangeError if number in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP) else OSError
+        raise kind(number, os.strerror(number), str(one))
 
 
 def sync_descriptor(descriptor: int) -> None:

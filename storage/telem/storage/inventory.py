@@ -51,8 +51,18 @@ def covered_segments(layout: Layout, signal: Signal) -> set[int]:
     return {number for file in parquet_files(layout, signal) for number in range(file.first, file.last + 1)}
 
 
+def days_in_journal(layout: Layout, signal: Signal) -> set[str]:
+    """Ingest days of the Parquet files whose segments still hold their rows too."""
+    filled = {number for number, path in segments(layout, signal) if path.stat().st_size}
+    return {
+        file.day
+        for file in parquet_files(layout, signal)
+        if any(file.first <= number <= file.last for number in filled)
+    }
+
+
 def runs_of_day(layout: Layout, signal: Signal, day: str) -> list[list[ParquetFile]]:
-    """Files of a day whose segments follow one another: a merged file's name claims every segment between its numbers."""
+    """Files of a day whose segments follow one another: a merged name claims every segment between its numbers."""
     ordered = [file for file in parquet_files(layout, signal) if file.day == day]
     runs = [ordered[:1]] if ordered else []
     for before, file in pairwise(ordered):

@@ -77,13 +77,15 @@ class Journal:
 
     @property
     def is_open(self) -> bool:
+        """Is a segment being written?"""
         return self._open is not None
 
     def append(self, batches: Sequence[SanitizedBatch], now_s: float) -> list[Position]:
         """Write batches and return when all of them are on the medium.
 
         Either all are durable or none is acknowledged: after a failed write the segment is cut back, after a failed
-        sync it is abandoned (its pages may be gone, and a second sync would only pretend), and the batches go to a new one.
+        sync it is abandoned (its pages may be gone, and a second sync would only pretend), and the batches go to a
+        new one.
 
         Raises:
             DiskFullError: no space; try again later.
@@ -169,7 +171,7 @@ def scan(data: bytes) -> Iterator[tuple[int, int, Commit | None]]:
 
 
 def _judge(data: bytes, start: int, at: int, end: int) -> tuple[int, Commit | None]:
-    """Where the batch that the commit line at `at` ends begins: at `start`, or later if the one before lost its commit line."""
+    """Where the batch of the commit line at `at` begins: at `start`, or later if the one before lost its own."""
     line = data[at:end]
     try:
         said = orjson.loads(line)["commit"]

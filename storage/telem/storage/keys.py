@@ -30,7 +30,9 @@ def load_key(layout: Layout, disk: Disk) -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise KeyFileError(f"{layout.key} does not hold {KEY_BYTES} bytes in hex; restore it, or move it away to start anew")
+        raise KeyFileError(
+            f"{layout.key} does not hold {KEY_BYTES} bytes in hex; restore it, or move it away to start anew"
+        )
     return key
 
 

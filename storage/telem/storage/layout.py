@@ -1,16 +1,16 @@
 """Every path and file name below the data directory (pure).
 
-    <home>/
-      LOCK                                one daemon per directory, held for life
-      daemon.json                         what the running daemon says of itself (pid, ports, start)
-      key, token                          secrets, 0600
-      config.toml                         the user's settings
-      telemetry.duckdb, telemetry.sql     views only; derived; may be deleted at any time
-      journal/<signal>/s-<n>.ndjson       the durable log
-      parquet/<signal>/v=<k>/ingest_day=YYYY-MM-DD/<first>-<last>.parquet
-      parquet/<signal>/merging/           a closed day's files on their way to become one; no glob reaches it
-      quarantine/                         files that could not be read, and what was cut from them
-      logs/                               the daemon's own log
+<home>/
+  LOCK                                one daemon per directory, held for life
+  daemon.json                         what the running daemon says of itself (pid, ports, start)
+  key, token                          secrets, 0600
+  config.toml                         the user's settings
+  telemetry.duckdb, telemetry.sql     views only; derived; may be deleted at any time
+  journal/<signal>/s-<n>.ndjson       the durable log
+  parquet/<signal>/v=<k>/ingest_day=YYYY-MM-DD/<first>-<last>.parquet
+  parquet/<signal>/merging/           a closed day's files on their way to become one; no glob reaches it
+  quarantine/                         files that could not be read, and what was cut from them
+  logs/                               the daemon's own log
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The files of a closed day become one, sorted so that questions about one kind of event read little.
 
-A published Parquet file never gets another content. The merged file is written into a new folder outside every glob, and the two
-folders then change names in one step; a query that is under way on the old files fails loudly rather than count wrongly. What a
-crash leaves in `merging/` is either unfinished or already replaced, and is removed at the next start.
+A published Parquet file never gets another content. The merged file is written into a new folder outside every glob,
+and the two folders then change names in one step; a query that is under way on the old files fails loudly rather than
+count wrongly. What a crash leaves in `merging/` is either unfinished or already replaced, and is removed at the next
+start.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from .disk import CannotExchangeError
 from .inventory import runs_of_day
 from .layout import parquet_name
 from .parquet import ROW_GROUP_ROWS, ParquetFileWriter
@@ -39,7 +41,10 @@ def merge(layout: Layout, signal: Signal, day: str, disk: Disk) -> int:
     runs = runs_of_day(layout, signal, day)
     for run in runs:
         _write(run, signal, target / parquet_name(run[0].first, run[-1].last), disk)
-    disk.exchange(target, live)
+    try:
+        disk.exchange(target, live)
+    except CannotExchangeError:
+        runs = [[file] for run in runs for file in run]  # the day stays as it is
     shutil.rmtree(target)
     return len(runs)
 

@@ -37,7 +37,7 @@ _DICTIONARY_TYPES = (Type.TEXT, Type.JSON, Type.INT, Type.TIME)
 
 
 class ParquetFileWriter:
-    """Writes one file, a row group at a time; it appears under its name when the block ends well, and not at all else."""
+    """Writes one file, a row group at a time; it gets its name when the block ends well, and else is removed."""
 
     def __init__(self, signal: Signal, path: Path, disk: Disk) -> None:
         self._signal = signal
@@ -56,7 +56,9 @@ class ParquetFileWriter:
             self._writer = self._open(table.schema)
         self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if self._writer is not None:
                 self._writer.close()
@@ -77,7 +79,7 @@ class ParquetFileWriter:
             schema,
             compression="zstd",
             compression_level=COMPRESSION_LEVEL,
-            use_dictionary=dictionary,
+            use_dictionary=dictionary,  # type: ignore[arg-type]  # a list of names too, the stubs say only bool
             column_encoding=dict.fromkeys(_DELTA, "DELTA_BINARY_PACKED"),
             write_page_checksum=True,
             store_schema=False,

@@ -1,7 +1,7 @@
 """The end of a segment whose rows are in Parquet: emptied after a grace, removed later.
 
-A query that is under way may have listed the segment and open it only now. So it is first cut to nothing, which reads as no
-rows, and its name stays until a day has passed.
+A query that is under way may have listed the segment and open it only now. So it is first cut to nothing, which reads
+as no rows, and its name stays until a day has passed.
 """
 
 from __future__ import annotations

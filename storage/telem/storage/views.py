@@ -111,7 +111,7 @@ def _journal_day() -> str:
 
 def _journal(signal: Signal, source: str) -> str:
     return (
-        f"SELECT {journal_select(signal)}, {_journal_day()} FROM read_json({source}, "  # noqa: S608 - our own names
+        f"SELECT {journal_select(signal)}, {_journal_day()} FROM read_json({source}, "
         f"format = 'newline_delimited', ignore_errors = true, columns = {journal_columns(signal)}) "
         "WHERE seg IS NOT NULL"
     )
@@ -119,7 +119,7 @@ def _journal(signal: Signal, source: str) -> str:
 
 def _parquet(signal: Signal, source: str) -> str:
     return (
-        f"SELECT {column_list(signal)}, ingest_day FROM read_parquet({source}, hive_partitioning = true, "  # noqa: S608 - our own names
+        f"SELECT {column_list(signal)}, ingest_day FROM read_parquet({source}, hive_partitioning = true, "
         "hive_types = {'ingest_day': DATE})"
     )
 
@@ -133,7 +133,7 @@ def _shell_relation(layout: Layout, signal: Signal, cutoff: str) -> str:
     parquet = _parquet(signal, glob_of(str(layout.version(signal, SCHEMA_VERSION)), "*/*.parquet"))
     journal = _journal(signal, glob_of(str(layout.journal(signal)), "s-*.ndjson"))
     return (
-        f"WITH recent AS MATERIALIZED ({parquet} WHERE ingest_day >= DATE '{cutoff}')\n"  # noqa: S608 - our own names
+        f"WITH recent AS MATERIALIZED ({parquet} WHERE ingest_day >= DATE '{cutoff}')\n"
         f"{parquet} WHERE ingest_day < DATE '{cutoff}'\n"
         f"UNION ALL SELECT * FROM recent\n"
         f"UNION ALL {journal} AND seg NOT IN (SELECT seg FROM recent)"

@@ -31,7 +31,7 @@ def main() -> None:
     for line in sys.stdin:
         try:
             result = {"ok": True, **run(json.loads(line))}
-        except Exception as error:  # noqa: BLE001 - told to the daemon, which decides
+        except Exception as error:  # noqa: BLE001 (told to the daemon, which decides)
             result = {"ok": False, "error": f"{type(error).__name__}: {error}"}
         sys.stdout.write(json.dumps(result) + "\n")
         sys.stdout.flush()
@@ -41,16 +41,16 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     """Run one job and say what came of it."""
     layout, disk = Layout(Path(job["home"])), Disk()
     if job["job"] == "compact":
-        from .compact import compact  # noqa: PLC0415 (pyarrow, only for those that need it)
+        from .compact import compact
 
         path = compact(layout, Signal(job["signal"]), job["segments"], job["day"], disk)
         return {"path": str(path), "bytes": path.stat().st_size}
     if job["job"] == "merge":
-        from .merge import merge  # noqa: PLC0415
+        from .merge import merge
 
         return {"files": merge(layout, Signal(job["signal"]), job["day"], disk)}
     if job["job"] == "publish":
-        from .catalog import publish  # noqa: PLC0415
+        from .catalog import publish
 
         return {"written": publish(layout, disk, job["cutoff"])}
     raise ValueError(f"there is no job {job['job']!r}")
