@@ -1,0 +1,56 @@
+"""The worker, as the daemon starts it: jobs in, results out, nothing else."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from telem.sanitize.records import Signal
+from telem.storage.disk import Disk
+from telem.storage.journal import Journal
+from telem.storage.layout import Layout
+from tests.daemons import shell
+from tests.storage.conftest import MakeBatch
+
+
+def work(*lines: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "telem.storage.worker"], input="".join(f"{line}\n" for line in lines), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_bad_job_does_not_stop_the_others(layout: Layout, batch: MakeBatch) -> None:
+    """Unknown, unreadable, impossible: each is answered, and the good ones are done."""
+    journal = Journal(layout, Signal.LOGS, Disk(), 1)
+    journal.append([batch("a", "b")], 0.0)
+    journal.close()
+    home = str(layout.home)
+    results = work(
+        json.dumps({"job": "dance", "home": home}),
+        "{",
+        json.dumps({"job": "compact", "home": home, "signal": "logs", "segments": [9], "day": "2026-01-31"}),
+        json.dumps({"job": "compact", "home": home, "signal": "logs", "segments": [1], "day": "2026-01-31"}),
+        json.dumps({"job": "publish", "home": home, "cutoff": "2026-01-01"}),
+    )
+    assert [result["ok"] for result in results] == [False, False, False, True, True]
+    assert all(result["error"] for result in results[:3])
+    assert results[3]["bytes"] > 0
+    assert shell(layout.home, "SELECT count(*) AS n FROM raw_logs") == [{"n": 2}]
+
+
+def test_no_jobs_is_no_work() -> None:
+    """It ends by itself when its input does."""
+    assert work() == []
+
+
+def test_what_it_writes_is_private(layout: Layout) -> None:
+    """Whatever the umask it was started with."""
+    work(json.dumps({"job": "publish", "home": str(layout.home), "cutoff": "2026-01-01"}))
+    files = [path for path in layout.home.rglob("*") if path.is_file()]
+    assert files
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
