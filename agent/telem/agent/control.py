@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from telem.storage.disk import Disk, LockedError
+from telem.storage.disk import Disk
 
 from .errors import AgentError
 
@@ -42,18 +42,15 @@ class Running:
 
 def find(layout: Layout) -> Running | None:
     """The daemon that holds the lock, or None. What it said of itself is believed only while it holds it."""
-    if not layout.lock.exists():
+    pid = Disk().holder(layout.lock)
+    if pid is None:
         return None
-    try:
-        Disk().lock(layout.lock).release()
-    except LockedError as error:
-        said: dict[str, Any] = {}
-        with contextlib.suppress(OSError, ValueError):
-            said = json.loads(layout.daemon.read_text(encoding="utf-8"))
-        if said.get("pid") != error.pid:
-            said = {}
-        return Running(error.pid, said.get("endpoints", {}), said.get("started_at_s", 0.0))
-    return None
+    said: dict[str, Any] = {}
+    with contextlib.suppress(OSError, ValueError):
+        said = json.loads(layout.daemon.read_text(encoding="utf-8"))
+    if said.get("pid") != pid:
+        said = {}
+    return Running(pid, said.get("endpoints", {}), said.get("started_at_s", 0.0))
 
 
 def start(arguments: list[str], layout: Layout) -> dict[str, Any]:

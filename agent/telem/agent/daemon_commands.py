@@ -172,7 +172,8 @@ def logs(config: Config, lines: int, follow: bool) -> None:
         click.echo(f"there is no log yet at {path}", err=True)
         return
     with path.open(encoding="utf-8", errors="replace") as file:
-        for line in file.readlines()[-lines:]:
+        found = file.readlines()
+        for line in found[max(0, len(found) - lines) :]:
             click.echo(line, nl=False)
         while follow:
             if line := file.readline():

@@ -12,6 +12,7 @@ import fcntl
 import os
 import secrets
 import sys
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
 TEMPORARY_PREFIX = ".tmp-"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+LOCK_ATTEMPTS = 20
+LOCK_PAUSE_S = 0.01
+"""A process that only looks who has the lock holds it for some microseconds; it must not be taken for the owner."""
 
 
 class DiskFullError(OSError):
@@ -191,15 +197,34 @@ class Disk:
             LockedError: another living process has it.
         """
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            text = os.read(descriptor, 32).decode("ascii", "replace").strip()
-            os.close(descriptor)
-            raise LockedError(path, int(text) if text.isdigit() else 0) from error
+        for attempt in range(LOCK_ATTEMPTS):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if attempt + 1 < LOCK_ATTEMPTS:
+                    time.sleep(LOCK_PAUSE_S)
+                    continue
+                pid = _read_pid(descriptor)
+                os.close(descriptor)
+                raise LockedError(path, pid) from error
+            break
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         return Lock(descriptor)
+
+    def holder(self, path: Path) -> int | None:
+        """Process id of whoever has the lock, 0 when it did not say, None when nobody has. Takes nothing away."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two that look do not see each other
+        except BlockingIOError:
+            return _read_pid(descriptor)
+        finally:
+            os.close(descriptor)
+        return None
 
     def sweep_temporary(self, root: Path) -> Iterator[Path]:
         """Remove what a crash left half-written; yields what was removed."""
@@ -207,6 +232,11 @@ class Disk:
             if path.is_file():
                 path.unlink(missing_ok=True)
                 yield path
+
+
+def _read_pid(descriptor: int) -> int:
+    text = os.read(descriptor, 32).decode("ascii", "replace").strip()
+    return int(text) if text.isdigit() else 0
 
 
 _AT_FDCWD = -100
