@@ -1,0 +1,116 @@
+"""Settings: flag before environment before file before default, and errors that say where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from telem.agent.config import SETTINGS, ConfigError, Setting, default_home, load
+
+BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+def loaded(home: Path, flags: dict[str, Any] | None = None, environ: dict[str, str] | None = None, toml: str = "") -> Any:
+    (home / "config.toml").write_text(toml, encoding="utf-8")
+    return load({"home": str(home), **(flags or {})}, environ or {})
+
+
+def test_the_flag_beats_the_environment_beats_the_file_beats_the_default(home: Path) -> None:
+    """In this order, and an absent one does not count."""
+    toml, environ, flags = "query_port = 3", {"TELEM_AGENT_QUERY_PORT": "2"}, {"query_port": "1"}
+    assert loaded(home).query_port == 8123
+    assert loaded(home, toml=toml).query_port == 3
+    assert loaded(home, environ=environ, toml=toml).query_port == 2
+    assert loaded(home, flags, environ, toml).query_port == 1
+    assert loaded(home, {"query_port": None}, environ, toml).query_port == 2
+
+
+def test_home_comes_from_the_flag_or_the_environment(home: Path) -> None:
+    """It says where the file lies, so it cannot stand in it."""
+    assert load({"home": str(home)}, {"TELEM_AGENT_HOME": "/elsewhere"}).home == home
+    assert load({}, {"TELEM_AGENT_HOME": str(home)}).home == home
+    assert load({"home": "~/x"}, {}).home == Path.home() / "x"
+    assert load({"home": "x"}, {}).home == Path.cwd() / "x"
+    with pytest.raises(ConfigError, match="home"):
+        loaded(home, toml='home = "/elsewhere"')
+
+
+def test_without_a_home_the_users_data_folder_is_used(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """As the platform has it."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(home))
+    assert load({}, {}).home == default_home()
+    assert load({"home": ""}, {"TELEM_AGENT_HOME": ""}).home == default_home()
+
+
+@pytest.mark.parametrize("setting", SETTINGS[1:], ids=lambda setting: setting.name)
+def test_every_setting_can_be_given_in_every_way(setting: Setting, home: Path) -> None:
+    """Its own default is accepted as flag, in the environment and in the file, and gives itself back."""
+    default = setting.default
+    text = ",".join(default) if isinstance(default, tuple) else str(default)
+    toml = f"{setting.name} = {list(default) if isinstance(default, tuple) else repr(default) if isinstance(default, str) else default}"
+    for config in (
+        loaded(home, {setting.name: text}),
+        loaded(home, environ={setting.env: text}),
+        loaded(home, toml=toml),
+    ):
+        assert getattr(config, setting.name) == default
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("otlp_http_port", "many"),
+        ("otlp_http_port", "65536"),
+        ("query_port", "-1"),
+        ("body_limit_bytes", "0"),
+        ("segment_age_s", "0"),
+        ("segment_age_s", "1.5"),
+        ("profile", "loose"),
+        ("log_level", "INFO"),
+        ("bind", "0.0.0.0"),
+        ("bind", "192.168.0.1"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_wherever_it_stands(name: str, value: str, home: Path) -> None:
+    """The message names the setting, the place and the value."""
+    for config, place in (
+        (lambda: loaded(home, {name: value}), BY_NAME[name].flag),
+        (lambda: loaded(home, environ={BY_NAME[name].env: value}), BY_NAME[name].env),
+        (lambda: loaded(home, toml=f'{name} = "{value}"'), str(home / "config.toml")),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            config()
+        assert place in str(caught.value)
+        assert name in str(caught.value)
+        assert value in str(caught.value)
+
+
+@pytest.mark.parametrize("toml", ["query_port = true", "query_port = []", "profile = 5", "allowed_hosts = [1]", "allowed_hosts = 5"])
+def test_a_value_of_the_wrong_kind_in_the_file_is_refused(toml: str, home: Path) -> None:
+    """TOML has kinds of its own."""
+    with pytest.raises(ConfigError, match=toml.split()[0]):
+        loaded(home, toml=toml)
+
+
+def test_an_unknown_name_is_refused_and_the_known_ones_are_listed(home: Path) -> None:
+    """A typing error must not pass for the default."""
+    with pytest.raises(ConfigError) as caught:
+        loaded(home, toml="qery_port = 1")
+    assert "qery_port" in str(caught.value)
+    assert "query_port" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [b"query_port = ", b"\xff\xfe"])
+def test_a_broken_file_is_named(text: bytes, home: Path) -> None:
+    """With what is wrong with it."""
+    (home / "config.toml").write_bytes(text)
+    with pytest.raises(ConfigError, match=r"config\.toml"):
+        load({"home": str(home)}, {})
+
+
+def test_lists_are_split_at_commas(home: Path) -> None:
+    """Blanks and empty items do not count."""
+    assert loaded(home, {"allowed_hosts": "a.example, b.example,,"}).allowed_hosts == ("a.example", "b.example")
+    assert loaded(home, toml='allowed_hosts = ["a", "b"]').allowed_hosts == ("a", "b")
