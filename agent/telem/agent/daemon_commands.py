@@ -22,6 +22,7 @@ LOG_LIMIT_BYTES = 1024 * 1024
 """Of each of the two files of the daemon's own log."""
 
 FOLLOW_S = 0.5
+CATALOG_WAIT_S = 1.0
 KIB = 1024
 
 
@@ -35,12 +36,20 @@ def start(config: Config) -> None:
     began_s = time.monotonic()
     said = control.start(["run", *_as_flags(config)], config.layout)
     click.echo(f"telem-agent started in {time.monotonic() - began_s:.2f} s (process {said['pid']}).", err=True)
+    _await_catalog(config)
     _print_endpoints(said["endpoints"], config)
     click.echo("\nPoint Claude Code at it, in the shell you start it from:\n")
     click.echo("  export CLAUDE_CODE_ENABLE_TELEMETRY=1 OTEL_METRICS_EXPORTER=otlp OTEL_LOGS_EXPORTER=otlp")
     click.echo("  export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf OTEL_METRIC_EXPORT_INTERVAL=10000")
     click.echo(f"  export OTEL_EXPORTER_OTLP_ENDPOINT={said['endpoints']['otlp_http']}")
     click.echo("\nThen ask: telem-agent query cost-analysis")
+
+
+def _await_catalog(config: Config) -> None:
+    """Give the first catalog a moment: it is written in the background, and the user's next word may be `duckdb`."""
+    end_s = time.monotonic() + CATALOG_WAIT_S
+    while not config.layout.script.exists() and time.monotonic() < end_s:
+        time.sleep(0.02)
 
 
 def _as_flags(config: Config) -> list[str]:
