@@ -212,6 +212,12 @@ class Disk:
         os.write(descriptor, f"{os.getpid()}\n".encode())
         return Lock(descriptor)
 
+    def wait_for_lock(self, path: Path) -> Lock:
+        """Take a lock that others hold for a while only."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return Lock(descriptor)
+
     def holder(self, path: Path) -> int | None:
         """Process id of whoever has the lock, 0 when it did not say, None when nobody has. Takes nothing away."""
         try:

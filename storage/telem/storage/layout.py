@@ -2,6 +2,7 @@
 
 <home>/
   LOCK                                one daemon per directory, held for life
+  WORKER                              held by the worker that is at work
   daemon.json                         what the running daemon says of itself (pid, ports, start)
   key, token                          secrets, 0600
   config.toml                         the user's settings
@@ -42,6 +43,10 @@ class Layout:
     @property
     def lock(self) -> Path:
         return self.home / "LOCK"
+
+    @property
+    def worker_lock(self) -> Path:
+        return self.home / "WORKER"
 
     @property
     def daemon(self) -> Path:

@@ -19,6 +19,7 @@ from typing import Any
 from telem.sanitize.records import Signal
 
 from .disk import Disk
+from .inventory import covered_segments
 from .layout import Layout
 
 NICENESS = 10
@@ -40,11 +41,21 @@ def main() -> None:
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """Run one job and say what came of it."""
     layout, disk = Layout(Path(job["home"])), Disk()
+    lock = disk.wait_for_lock(layout.worker_lock)
+    try:
+        return _run(job, layout, disk)
+    finally:
+        lock.release()
+
+
+def _run(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
     if job["job"] == "compact":
         from .compact import compact
 
-        path = compact(layout, Signal(job["signal"]), job["segments"], job["day"], disk)
-        return {"path": str(path), "bytes": path.stat().st_size}
+        signal = Signal(job["signal"])
+        runs = _uncovered(job["segments"], covered_segments(layout, signal))
+        paths = [compact(layout, signal, run, job["day"], disk) for run in runs]
+        return {"path": ", ".join(map(str, paths)), "bytes": sum(path.stat().st_size for path in paths)}
     if job["job"] == "merge":
         from .merge import merge
 
@@ -54,6 +65,23 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 
         return {"written": publish(layout, disk, job["cutoff"])}
     raise ValueError(f"there is no job {job['job']!r}")
+
+
+def _uncovered(numbers: list[int], covered: set[int]) -> list[list[int]]:
+    """Runs of the segments that no published file holds yet.
+
+    A worker outlives a daemon that was killed, and may publish a file after the next one has listed what there is. Two files
+    with rows of one segment would count them twice; so workers take turns, and each looks anew.
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if number in covered:
+            continue
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs
 
 
 if __name__ == "__main__":
