@@ -7,7 +7,6 @@ it replaces, so nothing passes because of an error.
 
 from __future__ import annotations
 
-import base64
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -119,10 +118,10 @@ class Gate:
             row.update(shared)
             self._attributes(row, record.pop("attributes"), steps)  # type: ignore[arg-type]  # always a dict here
             for column, value in fallback.items():
-                row.setdefault(column, value)
-            for name in ("dropped_attributes_count", "flags"):
-                if record.get(name) and is_int64(record[name]):
-                    row[name] = record[name]
+                if column not in row:
+                    row[column] = value
+            if "flags" in record or "dropped_attributes_count" in record:
+                row.update((name, record[name]) for name in _COUNTS if record.get(name) and is_int64(record[name]))
             fill(row, record, scope_name)
             rows.append(row)
         return rows
@@ -205,6 +204,7 @@ class Gate:
             row["promoted_as_text"] = as_text
 
 
+_COUNTS = ("dropped_attributes_count", "flags")
 _OWN_COLUMNS = {"resource_meta": ("attributes",), "scope_meta": ("name", "version")}
 
 
@@ -212,14 +212,10 @@ def _row_id(hasher: Any, record: dict[str, Attribute], seen: dict[str, int]) -> 
     """Keyed digest of resource, scope, record, and the ordinal among identical records of the request."""
     digest = hasher.copy()
     digest.update(dumps(record))
-    row_id = _text(digest)
+    row_id = digest.hexdigest()
     ordinal = seen.get(row_id, 0)
     seen[row_id] = ordinal + 1
     if ordinal:
         digest.update(b"#%d" % ordinal)
-        row_id = _text(digest)
+        row_id = digest.hexdigest()
     return row_id
-
-
-def _text(digest: Any) -> str:
-    return base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode()

@@ -178,10 +178,10 @@ class Redactor:
         def keep(value: str) -> str:
             if value in kept:
                 return value
-            if fits(value) is None or (sure(value) is None and self._is_token(value)):
-                return self._scan(where, value)
-            _remember(kept, value)
-            return value
+            if sure(value) is not None or (fits(value) is not None and not self._is_token(value)):
+                _remember(kept, value)
+                return value
+            return self._scan(where, value)
 
         self._memories[keep] = kept
         return keep

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from .records import Attribute, Row
     from .redact import Redactor
 
+USUAL_MEMBERS = 3
+"""Time, observed time and body: what a log record has beside its attributes when it has nothing else."""
+
 _CACHE_LIMIT = 4096
 _KIND = ("", "internal", "server", "client", "producer", "consumer")
 _TEMPORALITY = ("", "delta", "cumulative")
@@ -46,6 +49,13 @@ class RowFiller:
         self._set_event_timestamp(row)
         if observed := record.get("observed_time_unix_nano"):
             _set_offset(row, int(str(observed)), "observed_lag_us", "observed_rem_ns", 1)
+        if len(record) > USUAL_MEMBERS:
+            self._rare(row, record)
+        if row.get("client") not in ("claude_code", None):
+            clients.normalize(row, row["attributes"])  # type: ignore[arg-type]  # made by _attributes
+
+    def _rare(self, row: Row, record: dict[str, Attribute]) -> None:
+        """Members that most records of coding agents do not have."""
         for name in ("trace_id", "span_id"):
             if name in record:
                 row[name] = record[name]
@@ -53,9 +63,7 @@ class RowFiller:
             row["severity_number"] = record["severity_number"]
         for name, column in (("severity_text", "severity_text"), ("event_name", "otlp_event_name")):
             if value := record.get(name):
-                row[column] = text(str(value))
-        if row.get("client") not in ("claude_code", None):
-            clients.normalize(row, row["attributes"])  # type: ignore[arg-type]  # made by _attributes
+                row[column] = self.redactor.text(str(value))
 
     def _set_event(self, row: Row, scope_name: str) -> None:
         """Event name, client and canonical type: from the attribute, else from a body that is a name."""
