@@ -6,21 +6,24 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from tests.daemons import LiveDaemon
 
 from telem.agent.config import Config, load
 from telem.agent.daemon import Daemon
 from telem.sanitize.decode import decode
 from telem.sanitize.gate import Gate
 from telem.sanitize.policy import Profile, shipped_policy
-from telem.sanitize.records import RawRequest
 from telem.sanitize.redact import Redactor
-from tests.daemons import LiveDaemon
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from telem.sanitize.records import RawRequest
 
 KEY = bytes(range(32))
 

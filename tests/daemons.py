@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
@@ -70,7 +70,7 @@ class LiveDaemon:
             self.process.stderr.close()
         return status
 
-    def __enter__(self) -> LiveDaemon:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -97,7 +97,11 @@ def telem(home: Path, *arguments: str, env: dict[str, str] | None = None) -> sub
 def shell(home: Path, sql: str, *flags: str) -> list[dict[str, Any]]:
     """What a plain duckdb shell answers over the catalog of a home."""
     done = subprocess.run(
-        [str(DUCKDB), *flags, "-json", str(Layout(home).catalog), sql], capture_output=True, text=True, timeout=60, check=False
+        [str(DUCKDB), *flags, "-json", str(Layout(home).catalog), sql],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout or "[]"))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from telem.storage.disk import Appender, Disk, DiskFullError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WRITES = ("create", "append", "torn", "sync", "retreat", "write", "cut")
 

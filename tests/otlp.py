@@ -10,11 +10,12 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_DELTA
 
 from telem.sanitize.records import Encoding, RawRequest, Signal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from google.protobuf.message import Message
 
@@ -60,7 +61,9 @@ def pairs(attributes: Mapping[str, Any]) -> list[KeyValue]:
     return [KeyValue(key=key, value=any_value(value)) for key, value in attributes.items()]
 
 
-def logs(*records: Mapping[str, Any], body: Any = "claude_code.api_request", time_ns: int | None = None) -> ExportLogsServiceRequest:
+def logs(
+    *records: Mapping[str, Any], body: Any = "claude_code.api_request", time_ns: int | None = None
+) -> ExportLogsServiceRequest:
     """A Claude-Code-like logs request with one record for each mapping of attributes."""
     request = ExportLogsServiceRequest()
     whole = request.resource_logs.add()
@@ -70,19 +73,22 @@ def logs(*records: Mapping[str, Any], body: Any = "claude_code.api_request", tim
     part.scope.version = "2.1.330"
     for attributes in records:
         record = part.log_records.add()
-        record.time_unix_nano = record.observed_time_unix_nano = time_ns or time.time_ns()
+        record.time_unix_nano = time_ns or time.time_ns()
+        record.observed_time_unix_nano = record.time_unix_nano
         record.body.CopyFrom(any_value(body))
         record.attributes.extend(pairs(attributes))
     return request
 
 
-def metrics(*points: Mapping[str, Any], name: str = "claude_code.token.usage", value: float = 1.0) -> ExportMetricsServiceRequest:
+def metrics(
+    *points: Mapping[str, Any], name: str = "claude_code.token.usage", value: float = 1.0
+) -> ExportMetricsServiceRequest:
     """A metrics request with one delta sum and a point for each mapping of attributes."""
     request = ExportMetricsServiceRequest()
     part = request.resource_metrics.add().scope_metrics.add()
     part.scope.name = "com.anthropic.claude_code"
     metric = part.metrics.add(name=name, unit="tokens", description="Number of tokens used")
-    metric.sum.aggregation_temporality = 1
+    metric.sum.aggregation_temporality = AGGREGATION_TEMPORALITY_DELTA
     metric.sum.is_monotonic = True
     for attributes in points:
         point = metric.sum.data_points.add(as_double=value, time_unix_nano=NOW_NS, start_time_unix_nano=NOW_NS - 5_000)
@@ -104,13 +110,18 @@ def traces(*spans: Mapping[str, Any], name: str = "claude_code.llm_request") -> 
 
 def numbered(signal: Signal, *names: str) -> bytes:
     """A request of this signal whose records carry these names in the attribute `record.name`."""
-    made: Message = {Signal.LOGS: logs, Signal.METRICS: metrics, Signal.TRACES: traces}[signal](
-        *({"record.name": name} for name in names)
-    )
+    builders: dict[Signal, Callable[..., Message]] = {
+        Signal.LOGS: logs,
+        Signal.METRICS: metrics,
+        Signal.TRACES: traces,
+    }
+    made = builders[signal](*({"record.name": name} for name in names))
     return made.SerializeToString()
 
 
-def raw(signal: Signal, body: bytes | Message, encoding: Encoding = Encoding.PROTOBUF, at_ns: int = NOW_NS) -> RawRequest:
+def raw(
+    signal: Signal, body: bytes | Message, encoding: Encoding = Encoding.PROTOBUF, at_ns: int = NOW_NS
+) -> RawRequest:
     return RawRequest(signal, encoding, body if isinstance(body, bytes) else body.SerializeToString(), at_ns)
 
 

@@ -13,18 +13,20 @@ import socket
 import threading
 import time
 from collections import Counter
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
+from tests.daemons import LiveDaemon, telem
+from tests.otlp import numbered
 
 from telem.sanitize.records import Signal
 from telem.storage.compact import read_segment
 from telem.storage.inventory import parquet_files
 from telem.storage.journal import segments
 from telem.storage.layout import Layout
-from tests.daemons import LiveDaemon, telem
-from tests.otlp import numbered
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROUNDS = int(os.environ.get("TELEM_TEST_KILLS", "30"))
 SEED = int(os.environ.get("TELEM_TEST_SEED", str(time.time_ns() % 1_000_000)))
@@ -123,7 +125,11 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_doubled_by_kill_9(home: Pat
     assert "done" in telem(home, "compact").stderr
     assert daemon.stop() == 0
     assert parquet_files(Layout(home), Signal.LOGS)
-    found = Counter(orjson.loads(row["attributes"])["record.name"] for signal in (Signal.LOGS, Signal.TRACES) for row in rows(home, signal))
+    found = Counter(
+        orjson.loads(row["attributes"])["record.name"]
+        for signal in (Signal.LOGS, Signal.TRACES)
+        for row in rows(home, signal)
+    )
     lost = set(load.acknowledged) - found.keys()
     doubled = {name: count for name, count in found.items() if count > 1}
     assert len(load.acknowledged) > ROUNDS * 10, f"too little load, seed {SEED}"

@@ -6,7 +6,6 @@ import json
 import logging
 import subprocess
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,22 +24,22 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-from telem.sanitize.lines import LINE_LIMIT_BYTES
-from telem.sanitize.records import Signal
 from tests.daemons import DUCKDB, LiveDaemon, shell, telem, wait_for
 from tests.otlp import logs, numbered
 from tests.wire import ask
+
+from telem.sanitize.lines import LINE_LIMIT_BYTES
+from telem.sanitize.records import Signal
 
 RECORDS = 40
 COUNTS = " UNION ALL ".join(f"SELECT '{signal}' AS signal, count(*) AS n FROM raw_{signal}" for signal in Signal)
 
 
 @pytest.fixture
-def ready(live: LiveDaemon) -> Iterator[LiveDaemon]:
+def ready(live: LiveDaemon) -> LiveDaemon:
     """A daemon whose catalog is there."""
     wait_for(lambda: live.layout.catalog.exists() and live.layout.script.exists())
-    yield live
+    return live
 
 
 def counts(live: LiveDaemon) -> dict[str, int]:
@@ -86,7 +85,9 @@ def export_all(protocol: str, live: LiveDaemon) -> None:
 
 
 @pytest.mark.parametrize("protocol", ["http", "http gzip", "grpc"])
-def test_what_the_sdk_exports_is_in_a_shell_at_once_and_after_compaction(protocol: str, ready: LiveDaemon, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_the_sdk_exports_is_in_a_shell_at_once_and_after_compaction(
+    protocol: str, ready: LiveDaemon, caplog: pytest.LogCaptureFixture
+) -> None:
     """Exact counts and values, from the journal and from Parquet."""
     with caplog.at_level(logging.ERROR):
         export_all(protocol, ready)
@@ -108,7 +109,7 @@ def test_what_the_sdk_exports_is_in_a_shell_at_once_and_after_compaction(protoco
 
 
 def test_a_row_at_the_length_limit_is_readable(ready: LiveDaemon) -> None:
-    """Just below the limit it is kept, above it is cut to what read_json takes: two rows, before and after compaction."""
+    """Just below the limit it is kept, above it is cut to what read_json takes: two rows, also in Parquet."""
     for size in (LINE_LIMIT_BYTES - 5_000, LINE_LIMIT_BYTES + 1):
         body = logs({"record.name": "huge", "prompt": "a" * size}).SerializeToString()
         assert ask(ready.port("otlp_http"), body).status == 200
@@ -142,7 +143,12 @@ def test_plain_shells_never_meet_a_lock_nor_a_count_that_goes_back(ready: LiveDa
             for _ in range(20):
                 at_start = acknowledged
                 ran = subprocess.run(
-                    [str(DUCKDB), "-json", str(ready.layout.catalog), "SELECT count(*) AS n, count(DISTINCT id) AS ids FROM raw_logs"],
+                    [
+                        str(DUCKDB),
+                        "-json",
+                        str(ready.layout.catalog),
+                        "SELECT count(*) AS n, count(DISTINCT id) AS ids FROM raw_logs",
+                    ],
                     capture_output=True,
                     text=True,
                     check=False,

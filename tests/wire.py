@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import orjson
-from google.protobuf.internal import decoder
+from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
@@ -27,12 +27,8 @@ class Answer:
             status = orjson.loads(self.body)
             return status["code"], status["message"]
         assert self.headers["content-type"] == PROTOBUF
-        assert self.body[:1] == b"\x08"
-        code, at = decoder._DecodeVarint(self.body, 1)
-        assert self.body[at : at + 1] == b"\x12"
-        size, at = decoder._DecodeVarint(self.body, at + 1)
-        assert at + size == len(self.body)
-        return code, self.body[at:].decode()
+        found = Status.FromString(self.body)
+        return found.code, found.message
 
 
 class Line:
@@ -79,7 +75,11 @@ class Line:
 
 def request(port: int, body: bytes = b"", path: str = "/v1/logs", method: str = "POST", **headers: str | None) -> bytes:
     """A request; headers by name with underscores, None leaves a usual one out."""
-    found: dict[str, str | None] = {"host": f"127.0.0.1:{port}", "content-type": PROTOBUF, "content-length": str(len(body))}
+    found: dict[str, str | None] = {
+        "host": f"127.0.0.1:{port}",
+        "content-type": PROTOBUF,
+        "content-length": str(len(body)),
+    }
     found.update({name.replace("_", "-"): value for name, value in headers.items()})
     lines = "".join(f"{name}: {value}\r\n" for name, value in found.items() if value is not None)
     return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode("latin-1") + body

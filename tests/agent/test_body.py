@@ -6,7 +6,7 @@ import gzip
 import time
 import tracemalloc
 import zlib
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 import zstandard
@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 
 from telem.agent.body import _DECOMPRESSORS
 from telem.agent.errors import BodyError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LIMIT = 1_000_000
 
@@ -63,7 +66,10 @@ def test_what_was_compressed_comes_back(kind: str, data: bytes) -> None:
 def test_streams_in_a_row_are_one_body(kind: str) -> None:
     """Multi-member gzip, and zstd frames."""
     coding, squeeze = KINDS[kind]
-    assert unpack(coding, b"".join(map(squeeze, (b"a" * 9_000, b"", b"b", b"c" * 9_000)))) == b"a" * 9_000 + b"b" + b"c" * 9_000
+    assert (
+        unpack(coding, b"".join(map(squeeze, (b"a" * 9_000, b"", b"b", b"c" * 9_000))))
+        == b"a" * 9_000 + b"b" + b"c" * 9_000
+    )
 
 
 @kinds

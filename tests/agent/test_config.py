@@ -12,7 +12,9 @@ from telem.agent.config import SETTINGS, ConfigError, Setting, default_home, loa
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 
 
-def loaded(home: Path, flags: dict[str, Any] | None = None, environ: dict[str, str] | None = None, toml: str = "") -> Any:
+def loaded(
+    home: Path, flags: dict[str, Any] | None = None, environ: dict[str, str] | None = None, toml: str = ""
+) -> Any:
     (home / "config.toml").write_text(toml, encoding="utf-8")
     return load({"home": str(home), **(flags or {})}, environ or {})
 
@@ -49,7 +51,8 @@ def test_every_setting_can_be_given_in_every_way(setting: Setting, home: Path) -
     """Its own default is accepted as flag, in the environment and in the file, and gives itself back."""
     default = setting.default
     text = ",".join(default) if isinstance(default, tuple) else str(default)
-    toml = f"{setting.name} = {list(default) if isinstance(default, tuple) else repr(default) if isinstance(default, str) else default}"
+    value = list(default) if isinstance(default, tuple) else default
+    toml = f"{setting.name} = {value!r}"
     for config in (
         loaded(home, {setting.name: text}),
         loaded(home, environ={setting.env: text}),
@@ -75,22 +78,25 @@ def test_every_setting_can_be_given_in_every_way(setting: Setting, home: Path) -
 )
 def test_a_value_that_cannot_be_is_refused_wherever_it_stands(name: str, value: str, home: Path) -> None:
     """The message names the setting, the place and the value."""
-    for config, place in (
-        (lambda: loaded(home, {name: value}), BY_NAME[name].flag),
-        (lambda: loaded(home, environ={BY_NAME[name].env: value}), BY_NAME[name].env),
-        (lambda: loaded(home, toml=f'{name} = "{value}"'), str(home / "config.toml")),
-    ):
+    given: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"flags": {name: value}}, BY_NAME[name].flag),
+        ({"environ": {BY_NAME[name].env: value}}, BY_NAME[name].env),
+        ({"toml": f'{name} = "{value}"'}, str(home / "config.toml")),
+    )
+    for way, place in given:
         with pytest.raises(ConfigError) as caught:
-            config()
+            loaded(home, **way)
         assert place in str(caught.value)
         assert name in str(caught.value)
         assert value in str(caught.value)
 
 
-@pytest.mark.parametrize("toml", ["query_port = true", "query_port = []", "profile = 5", "allowed_hosts = [1]", "allowed_hosts = 5"])
+@pytest.mark.parametrize(
+    "toml", ["query_port = true", "query_port = []", "profile = 5", "allowed_hosts = [1]", "allowed_hosts = 5"]
+)
 def test_a_value_of_the_wrong_kind_in_the_file_is_refused(toml: str, home: Path) -> None:
     """TOML has kinds of its own."""
-    with pytest.raises(ConfigError, match=toml.split()[0]):
+    with pytest.raises(ConfigError, match=toml.split(maxsplit=1)[0]):
         loaded(home, toml=toml)
 
 

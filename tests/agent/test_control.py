@@ -9,17 +9,20 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from tests.daemons import LiveDaemon, telem, wait_for
+from tests.otlp import numbered
+from tests.wire import ask
 
 from telem.agent import control
 from telem.agent.errors import AgentError
 from telem.storage.layout import Layout
-from tests.daemons import LiveDaemon, telem, wait_for
-from tests.otlp import numbered
-from tests.wire import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 PORTS = ("--otlp-http-port", "0", "--otlp-grpc-port", "0", "--query-port", "0")
 
@@ -116,7 +119,10 @@ def test_following_the_log_shows_what_is_added(started: Path) -> None:
     from tests.daemons import CLI, clean_env
 
     follower = subprocess.Popen(
-        [*CLI, "logs", "--home", str(started), "-n", "0", "-f"], stdout=subprocess.PIPE, text=True, env=clean_env() | {"PYTHONUNBUFFERED": "1"}
+        [*CLI, "logs", "--home", str(started), "-n", "0", "-f"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=clean_env() | {"PYTHONUNBUFFERED": "1"},
     )
     assert follower.stdout
     time.sleep(0.5)
@@ -142,7 +148,9 @@ def test_a_port_in_use_is_said_with_setting_and_way_out(setting: str, home: Path
     assert control.find(Layout(home)) is None
 
 
-@pytest.mark.parametrize("arguments", [("start", "--query-port", "many"), ("run", "--profile", "loose"), ("start", "--no-such-flag")])
+@pytest.mark.parametrize(
+    "arguments", [("start", "--query-port", "many"), ("run", "--profile", "loose"), ("start", "--no-such-flag")]
+)
 def test_a_setting_that_cannot_be_is_exit_status_two(arguments: tuple[str, ...], home: Path) -> None:
     """With the setting's name and no traceback."""
     done = telem(home, *arguments)
@@ -227,6 +235,9 @@ def test_the_query_port_wants_the_token(live: LiveDaemon) -> None:
     assert ask(port, path="/status", method="GET").status == 401
     assert ask(port, path="/status", method="GET", authorization="Bearer wrong").status == 401
     assert ask(port, path="/status", method="GET", authorization=f"Bearer {token}").status == 200
-    assert ask(port, path="/status", method="GET", authorization=f"Bearer {token}", origin="http://evil.example").status == 403
+    assert (
+        ask(port, path="/status", method="GET", authorization=f"Bearer {token}", origin="http://evil.example").status
+        == 403
+    )
     assert ask(port, path="/ping", method="GET", host="evil.example").status == 403
     assert ask(port, path="/nothing", method="GET", authorization=f"Bearer {token}").status == 404

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-
-from telem.sanitize.records import Signal
 from tests.daemons import CLI, LiveDaemon, journal_rows, names, wait_for
 from tests.otlp import GOLDENS, METHODS, golden, logs, numbered
 from tests.wire import ask
+
+from telem.sanitize.records import Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LIMIT = 8 * 1024 * 1024
 _numbers = itertools.count()
@@ -38,20 +41,23 @@ def channel(served: LiveDaemon) -> Iterator[grpc.Channel]:
 
 
 def export(channel: grpc.Channel, signal: Signal, body: bytes, compression: grpc.Compression | None = None) -> bytes:
-    call = channel.unary_unary(METHODS[signal])
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHODS[signal])
     return bytes(call(body, timeout=20, compression=compression, wait_for_ready=True))
 
 
 def code_of(channel: grpc.Channel, method: str, body: bytes) -> grpc.StatusCode:
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
     with pytest.raises(grpc.RpcError) as caught:
-        channel.unary_unary(method)(body, timeout=20, wait_for_ready=True)
+        call(body, timeout=20, wait_for_ready=True)
     found = caught.value.code()
     assert isinstance(found, grpc.StatusCode)
     return found
 
 
 @pytest.mark.parametrize("signal", list(Signal))
-def test_each_signal_is_stored_and_answered_with_the_empty_message(signal: Signal, channel: grpc.Channel, served: LiveDaemon) -> None:
+def test_each_signal_is_stored_and_answered_with_the_empty_message(
+    signal: Signal, channel: grpc.Channel, served: LiveDaemon
+) -> None:
     """No partial_success, no bytes."""
     name = fresh_name()
     assert export(channel, signal, numbered(signal, name)) == b""
@@ -79,9 +85,11 @@ def test_every_captured_client_is_accepted(name: str, channel: grpc.Channel) -> 
 
 
 def test_five_mebibytes_are_accepted(channel: grpc.Channel, served: LiveDaemon) -> None:
-    """grpc's own default would stop at four."""
+    """Grpc's own default would stop at four."""
     name = fresh_name()
-    assert export(channel, Signal.LOGS, logs({"record.name": name, "x": "a" * 5 * 1024 * 1024}).SerializeToString()) == b""
+    assert (
+        export(channel, Signal.LOGS, logs({"record.name": name, "x": "a" * 5 * 1024 * 1024}).SerializeToString()) == b""
+    )
     assert stored(served, name) == 1
 
 
@@ -117,7 +125,7 @@ def test_other_methods_are_unimplemented(method: str, channel: grpc.Channel) -> 
 def test_many_calls_at_once_are_all_stored(channel: grpc.Channel, served: LiveDaemon) -> None:
     """A hundred on one connection."""
     wanted = [fresh_name() for _ in range(100)]
-    call = channel.unary_unary(METHODS[Signal.LOGS])
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHODS[Signal.LOGS])
     futures = [call.future(numbered(Signal.LOGS, name), timeout=20) for name in wanted]
     assert [future.result() for future in futures] == [b""] * 100
     rows = names([row for row in journal_rows(served.home) if "record.name" in row["attributes"]])
@@ -162,7 +170,11 @@ def test_the_grpc_socket_is_private_and_goes_with_the_daemon(live: LiveDaemon) -
     inodes = Path("/proc/net/unix")
     if not inodes.exists():
         pytest.skip("only Linux lists its sockets")
-    paths = {Path(line.split()[-1]) for line in inodes.read_text().splitlines() if line.endswith("/grpc") and "/telem-" in line}
+    paths = {
+        Path(line.split()[-1])
+        for line in inodes.read_text().splitlines()
+        if line.endswith("/grpc") and "/telem-" in line
+    }
     ours = [path for path in paths if path.exists()]
     assert ours
     assert all(path.parent.stat().st_mode & 0o777 == 0o700 for path in ours)

@@ -6,16 +6,20 @@ import gzip
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import orjson
 import pytest
 import zstandard
-
-from telem.sanitize.records import Signal
 from tests.daemons import LiveDaemon, journal_rows, names
 from tests.otlp import GOLDENS, golden, logs, numbered
 from tests.sanitize.test_decode import to_json
 from tests.wire import JSON, PROTOBUF, Line, ask, request
+
+from telem.sanitize.records import Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LIMIT = 8 * 1024 * 1024  # of the served daemon
 
@@ -66,7 +70,12 @@ def test_every_captured_client_is_accepted(name: str, port: int) -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/x-protobuf", "Application/X-Protobuf", "application/x-protobuf; charset=utf-8", "application/x-protobuf;x=1"],
+    [
+        "application/x-protobuf",
+        "Application/X-Protobuf",
+        "application/x-protobuf; charset=utf-8",
+        "application/x-protobuf;x=1",
+    ],
 )
 def test_content_types_may_have_parameters_and_any_case(content_type: str, served: LiveDaemon, port: int) -> None:
     """Media types are case-insensitive."""
@@ -91,8 +100,12 @@ def test_a_query_in_the_url_does_not_matter(port: int) -> None:
 # -- refusals ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("body", "content_type"), [(b"\xff\xff\xff", PROTOBUF), (b"{", JSON), (b"[]", JSON), (b" ", JSON)])
-def test_what_cannot_be_decoded_is_400_with_a_status_in_the_same_encoding(body: bytes, content_type: str, port: int) -> None:
+@pytest.mark.parametrize(
+    ("body", "content_type"), [(b"\xff\xff\xff", PROTOBUF), (b"{", JSON), (b"[]", JSON), (b" ", JSON)]
+)
+def test_what_cannot_be_decoded_is_400_with_a_status_in_the_same_encoding(
+    body: bytes, content_type: str, port: int
+) -> None:
     """Clients do not retry a 400, and may show its message."""
     answer = ask(port, body, content_type=content_type)
     code, message = answer.said()
@@ -102,7 +115,9 @@ def test_what_cannot_be_decoded_is_400_with_a_status_in_the_same_encoding(body: 
     assert "retry-after" not in answer.headers
 
 
-@pytest.mark.parametrize("content_type", [None, "", "text/plain", "application/x-www-form-urlencoded", "application/grpc", "json"])
+@pytest.mark.parametrize(
+    "content_type", [None, "", "text/plain", "application/x-www-form-urlencoded", "application/grpc", "json"]
+)
 def test_other_content_types_are_415(content_type: str | None, port: int) -> None:
     """Above all those that a web page may send without asking."""
     answer = ask(port, b"{}", content_type=content_type)
@@ -118,7 +133,9 @@ def test_other_methods_are_405_and_post_is_named(method: str, port: int) -> None
     assert answer.said()[1]
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/", "/v1/log", "/v1/logs/", "/v2/logs", "/v1development/profiles", "/V1/LOGS", "/%00"])
+@pytest.mark.parametrize(
+    "path", ["/", "/v1/", "/v1/log", "/v1/logs/", "/v2/logs", "/v1development/profiles", "/V1/LOGS", "/%00"]
+)
 def test_other_paths_are_404(path: str, port: int) -> None:
     """And the message names the right ones."""
     answer = ask(port, b"", path)
@@ -172,7 +189,7 @@ def _raw_deflate(data: bytes) -> bytes:
     return squeezer.compress(data) + squeezer.flush()
 
 
-_SQUEEZE = {
+_SQUEEZE: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "GZIP": gzip.compress,
     "x-gzip": gzip.compress,
@@ -185,7 +202,7 @@ _SQUEEZE = {
 
 @pytest.mark.parametrize("coding", list(_SQUEEZE))
 def test_each_compression_is_understood(coding: str, served: LiveDaemon, port: int) -> None:
-    """gzip and none are required, the others are courtesy."""
+    """Gzip and none are required, the others are courtesy."""
     name = fresh_name()
     assert ask(port, _SQUEEZE[coding](numbered(Signal.LOGS, name)), content_encoding=coding).status == 200
     assert stored(served, name) == 1
@@ -330,7 +347,9 @@ def test_content_length_with_transfer_encoding_is_refused(served: LiveDaemon, po
     name = fresh_name()
     body = numbered(Signal.LOGS, name)
     with Line(port) as line:
-        line.send(request(port, b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body), transfer_encoding="chunked", content_length="5"))
+        line.send(
+            request(port, b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body), transfer_encoding="chunked", content_length="5")
+        )
         assert line.answer().status == 400
         assert line.is_closed()
     assert stored(served, name) == 0

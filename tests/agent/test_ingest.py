@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import resource
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-
-from telem.agent import ingest as ingest_module
-from telem.agent.daemon import Daemon
-from telem.agent.ingest import BusyError
-from telem.sanitize.records import DecodeError, Signal
-from telem.storage.disk import DiskFullError
 from tests.conftest import config_for, running
 from tests.daemons import LiveDaemon, journal_rows, names, wait_for
 from tests.fakes import FaultyDisk
 from tests.otlp import logs, numbered, raw
 from tests.wire import Line, ask, request
+
+from telem.agent import ingest as ingest_module
+from telem.agent.ingest import BusyError
+from telem.sanitize.records import DecodeError, Signal
+from telem.storage.disk import DiskFullError
+
+if TYPE_CHECKING:
+    from telem.agent.daemon import Daemon
 
 LOGS = Signal.LOGS
 
@@ -201,7 +203,7 @@ def test_the_daemon_survives_a_client_that_resets_all_its_connections(live: Live
     import struct
 
     port = live.port("otlp_http")
-    before = len(os.listdir(f"/proc/{live.pid}/fd")) if Path("/proc").exists() else 0
+    before = len(list(Path(f"/proc/{live.pid}/fd").iterdir())) if Path("/proc").exists() else 0
     for number in range(100):
         line = Line(port)
         line.send(request(port, numbered(LOGS, f"r{number}"))[: 20 if number % 2 else None])
@@ -210,4 +212,4 @@ def test_the_daemon_survives_a_client_that_resets_all_its_connections(live: Live
         line.socket.close()
     assert ask(port).status == 200
     if before:
-        wait_for(lambda: len(os.listdir(f"/proc/{live.pid}/fd")) <= before + 5)
+        wait_for(lambda: len(list(Path(f"/proc/{live.pid}/fd").iterdir())) <= before + 5)

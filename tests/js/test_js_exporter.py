@@ -7,9 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.daemons import LiveDaemon, journal_rows
 
 from telem.sanitize.records import Signal
-from tests.daemons import LiveDaemon, journal_rows
 
 HERE = Path(__file__).parent
 COUNT = 700  # more than one batch of 512
@@ -24,7 +24,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("js")
     for name in ("package.json", "package-lock.json", "send.mjs"):
         shutil.copy(HERE / name, folder)
-    subprocess.run([npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=folder, check=True, capture_output=True, timeout=300)
+    subprocess.run(
+        [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
     return folder
 
 

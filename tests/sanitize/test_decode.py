@@ -12,10 +12,10 @@ from google.protobuf import json_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from tests.otlp import GOLDENS, REQUESTS, any_value, golden, logs, metrics, raw, traces
 
 from telem.sanitize.decode import decode
 from telem.sanitize.records import Batch, DecodeError, Encoding, RawRequest, Signal
-from tests.otlp import GOLDENS, REQUESTS, any_value, golden, logs, metrics, raw, traces
 
 _IDS = ("traceId", "spanId", "parentSpanId")
 
@@ -113,7 +113,10 @@ def test_codex_has_no_time_and_gets_the_observed_one(rows_of: Any) -> None:
 def test_gemini_values_without_a_value_stay_null() -> None:
     """An AnyValue without a value, as Gemini sends, is None and no error."""
     found = [
-        key for record in records(decode(golden("gemini-logs.pb"))) for key, value in record["attributes"].items() if value is None
+        key
+        for record in records(decode(golden("gemini-logs.pb")))
+        for key, value in record["attributes"].items()
+        if value is None
     ]
     assert found
 
@@ -186,7 +189,16 @@ def test_unknown_members_are_ignored_at_every_level() -> None:
 def test_null_is_the_same_as_absent() -> None:
     """Null members, as some serialisers write them, are defaults."""
     nulls = dict.fromkeys(
-        ("timeUnixNano", "observedTimeUnixNano", "body", "attributes", "traceId", "severityText", "severityNumber", "flags")
+        (
+            "timeUnixNano",
+            "observedTimeUnixNano",
+            "body",
+            "attributes",
+            "traceId",
+            "severityText",
+            "severityNumber",
+            "flags",
+        )
     )
     assert decode(log_json(nulls)).groups == decode(log_json({})).groups
 
@@ -247,7 +259,9 @@ def test_a_body_that_is_no_request_is_refused(signal: Signal, body: bytes) -> No
         decode(raw(signal, body, Encoding.JSON))
 
 
-@pytest.mark.parametrize("groups", [5, "a", {"a": 1}, [5], [[]], [{"scopeLogs": 5}], [{"scopeLogs": [{"logRecords": [1]}]}]])
+@pytest.mark.parametrize(
+    "groups", [5, "a", {"a": 1}, [5], [[]], [{"scopeLogs": 5}], [{"scopeLogs": [{"logRecords": [1]}]}]]
+)
 def test_an_envelope_of_the_wrong_type_is_refused(groups: Any) -> None:
     """The lists of a request hold objects."""
     with pytest.raises(DecodeError):
@@ -273,7 +287,9 @@ def test_json_nested_beyond_the_limit_is_refused(kind: str) -> None:
 
 def _nested_text(levels: int, kind: str) -> bytes:
     head, tail = (
-        (b'{"arrayValue":{"values":[', b"]}}") if kind == "array" else (b'{"kvlistValue":{"values":[{"key":"k","value":', b"}]}}")
+        (b'{"arrayValue":{"values":[', b"]}}")
+        if kind == "array"
+        else (b'{"kvlistValue":{"values":[{"key":"k","value":', b"}]}}")
     )
     return head * levels + b'{"stringValue":"deep"}' + tail * levels
 
@@ -303,7 +319,11 @@ def _varint(number: int) -> bytes:
 @pytest.mark.parametrize("counts", [[-1], ["-1"], [1.5], ["a"], 5])
 def test_bucket_counts_are_counts(counts: Any) -> None:
     """A negative count is refused: its row could be read by nobody."""
-    body = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"histogram": {"dataPoints": [{"bucketCounts": counts}]}}]}]}]}
+    body = {
+        "resourceMetrics": [
+            {"scopeMetrics": [{"metrics": [{"histogram": {"dataPoints": [{"bucketCounts": counts}]}}]}]}
+        ]
+    }
     with pytest.raises(DecodeError):
         decode(raw(Signal.METRICS, orjson.dumps(body), Encoding.JSON))
 
@@ -329,7 +349,12 @@ def test_a_body_that_is_a_default_value_is_still_a_body(body: Any) -> None:
 
 _texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 _values: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(width=64) | _texts | st.binary(max_size=20),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(width=64)
+    | _texts
+    | st.binary(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_texts, inner, max_size=4),
     max_leaves=12,
 )
@@ -357,14 +382,31 @@ def test_every_value_survives_json(value: Any) -> None:
 
 
 _json: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False) | _texts,
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(
-            ["stringValue", "intValue", "doubleValue", "boolValue", "bytesValue", "arrayValue", "kvlistValue", "values", "key", "value"]
-        ),
-        inner,
-        max_size=4,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | _texts,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "stringValue",
+                    "intValue",
+                    "doubleValue",
+                    "boolValue",
+                    "bytesValue",
+                    "arrayValue",
+                    "kvlistValue",
+                    "values",
+                    "key",
+                    "value",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
     ),
     max_leaves=15,
 )
@@ -376,18 +418,23 @@ def test_any_json_in_the_place_of_a_value_is_read_or_refused(value: Any) -> None
     """No shape of JSON makes anything but a value or a DecodeError."""
     try:
         value_json(value)
-    except DecodeError as error:
-        assert str(error)
+    except DecodeError:
+        return
 
 
 _members = (
-    "attributes", "timeUnixNano", "startTimeUnixNano", "endTimeUnixNano", "traceId", "spanId", "parentSpanId", "name", "kind",
-    "status", "events", "links", "gauge", "sum", "histogram", "exponentialHistogram", "summary", "dataPoints", "asInt", "asDouble",
-    "count", "bucketCounts", "explicitBounds", "quantileValues", "exemplars", "positive", "scale", "isMonotonic", "body", "unit",
-    "aggregationTemporality", "metadata", "flags", "severityNumber", "droppedAttributesCount", "zeroThreshold", "quantile", "value",
+    "attributes", "timeUnixNano", "startTimeUnixNano", "endTimeUnixNano", "traceId", "spanId", "parentSpanId",
+    "name", "kind", "status", "events", "links", "gauge", "sum", "histogram", "exponentialHistogram", "summary",
+    "dataPoints", "asInt", "asDouble", "count", "bucketCounts", "explicitBounds", "quantileValues", "exemplars",
+    "positive", "scale", "isMonotonic", "body", "unit", "aggregationTemporality", "metadata", "flags",
+    "severityNumber", "droppedAttributesCount", "zeroThreshold", "quantile", "value",
 )  # fmt: skip
 _record_json: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text("0aZ", max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text("0aZ", max_size=4),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_members), inner, max_size=6),
     max_leaves=20,
 )
@@ -399,14 +446,16 @@ _NAMES = {
 
 
 @settings(max_examples=300, deadline=None)
-@given(signal=st.sampled_from(list(Signal)), record=st.dictionaries(st.sampled_from(_members), _record_json, max_size=8))
+@given(
+    signal=st.sampled_from(list(Signal)), record=st.dictionaries(st.sampled_from(_members), _record_json, max_size=8)
+)
 def test_any_json_in_the_place_of_a_record_is_read_or_refused(signal: Signal, record: Any) -> None:
     """The same for whole records, points and spans."""
     whole, part, name = _NAMES[signal]
     try:
         decode(raw(signal, orjson.dumps({whole: [{part: [{name: [record]}]}]}), Encoding.JSON))
-    except DecodeError as error:
-        assert str(error)
+    except DecodeError:
+        return
 
 
 @settings(max_examples=300, deadline=None)
@@ -415,8 +464,8 @@ def test_any_bytes_are_read_or_refused(signal: Signal, body: bytes, encoding: En
     """Garbage is a DecodeError at worst."""
     try:
         decode(raw(signal, body, encoding))
-    except DecodeError as error:
-        assert str(error)
+    except DecodeError:
+        return
 
 
 @settings(max_examples=200, deadline=None)
@@ -429,8 +478,8 @@ def test_a_flipped_byte_is_read_or_refused(data: st.DataObject) -> None:
     changed[at] ^= data.draw(st.integers(1, 255))
     try:
         decode(raw(request.signal, bytes(changed), request.encoding))
-    except DecodeError as error:
-        assert str(error)
+    except DecodeError:
+        return
 
 
 def test_an_empty_request_has_no_records() -> None:

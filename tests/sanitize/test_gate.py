@@ -13,17 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from tests.conftest import KEY
+from tests.otlp import GOLDENS, REQUESTS, golden, logs, metrics, pairs, raw, traces
+from tests.sanitize.test_otlp_coverage import Filler, variants
 
 from telem.sanitize.columns import BIT, COLUMNS, PROMOTED_BY_SIGNAL, Type
 from telem.sanitize.decode import decode
 from telem.sanitize.gate import Gate
-from telem.sanitize.lines import TEXT_CUT_CHARS
 from telem.sanitize.policy import Profile, shipped_policy
 from telem.sanitize.records import Encoding, RawRequest, Signal
 from telem.sanitize.redact import Redactor
-from tests.conftest import KEY
-from tests.otlp import GOLDENS, REQUESTS, any_value, golden, logs, metrics, pairs, raw, traces
-from tests.sanitize.test_otlp_coverage import Filler, variants
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "ghp_" + "q7Zr2Xw9Lk4M" * 3
@@ -110,7 +109,7 @@ def _decoded(value: Any) -> list[str]:
 
 @pytest.mark.parametrize("signal", list(Signal))
 def test_no_string_position_of_the_protocol_lets_a_secret_pass(signal: Signal, gate: Gate) -> None:
-    """A token and an e-mail address in each string and bytes field of each message, one at a time, never reach a line."""
+    """A token and an e-mail address in each string and bytes field of each message never reach a line."""
     positions = set()
     for choice in variants(signal):
         at = 0
@@ -406,8 +405,8 @@ _edge = _u64 | st.sampled_from([-1, -(2**31), -(2**63)])
     st.dictionaries(
         st.sampled_from(
             [
-                "startTimeUnixNano", "endTimeUnixNano", "timeUnixNano", "observedTimeUnixNano", "flags", "kind", "severityNumber",
-                "droppedAttributesCount", "droppedEventsCount", "droppedLinksCount",
+                "startTimeUnixNano", "endTimeUnixNano", "timeUnixNano", "observedTimeUnixNano", "flags", "kind",
+                "severityNumber", "droppedAttributesCount", "droppedEventsCount", "droppedLinksCount",
             ]
         ),
         _edge,
@@ -415,7 +414,10 @@ _edge = _u64 | st.sampled_from([-1, -(2**31), -(2**63)])
 )  # fmt: skip
 def test_no_number_of_the_envelope_makes_a_row_unreadable(record: dict[str, int]) -> None:
     """Times, flags and counts at the edges of their types fit their columns or are left out."""
-    for signal, names in ((Signal.LOGS, ("resourceLogs", "scopeLogs", "logRecords")), (Signal.TRACES, ("resourceSpans", "scopeSpans", "spans"))):
+    for signal, names in (
+        (Signal.LOGS, ("resourceLogs", "scopeLogs", "logRecords")),
+        (Signal.TRACES, ("resourceSpans", "scopeSpans", "spans")),
+    ):
         body = orjson.dumps({names[0]: [{names[1]: [{names[2]: [record]}]}]})
         for row in run(_OFF, raw(signal, body, Encoding.JSON)):
             assert_fits(signal, row)
@@ -454,7 +456,9 @@ def test_what_json_has_no_number_for_becomes_a_word(value: float, word: str, row
     assert point["value"] == word
 
 
-@pytest.mark.parametrize(("body", "text"), [(0, "0"), (False, "false"), ([], "[]"), ({"a": b"x"}, '{"a":"eA=="}'), (1.5, "1.5")])
+@pytest.mark.parametrize(
+    ("body", "text"), [(0, "0"), (False, "false"), ([], "[]"), ({"a": b"x"}, '{"a":"eA=="}'), (1.5, "1.5")]
+)
 def test_a_structured_body_is_kept_as_json(body: Any, text: str, rows_of: Rows) -> None:
     """Anything but text becomes JSON text, and the row says so."""
     (row,) = rows_of(raw(Signal.LOGS, logs({}, body=body)))
@@ -469,79 +473,3 @@ def test_the_strict_profile_keeps_no_words_of_a_body(body: Any) -> None:
     assert "length" in row["body"]
     (row,) = run(fresh(profile=Profile.STRICT), raw(Signal.LOGS, logs({}, body="claude_code.user_prompt")))
     assert row["body"] == "claude_code.user_prompt"
-
-
-# -- the line limit ------------------------------------------------------------------------------------------------
-
-_LIMIT = 400_000
-_HUGE = _LIMIT + 1_000
-
-
-@pytest.fixture
-def low_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lower limit than the real one, for the sake of time; test_end_to_end has a row at the real one."""
-    monkeypatch.setattr("telem.sanitize.lines.LINE_LIMIT_BYTES", _LIMIT)
-
-
-def _line_of(request: Any, signal: Signal = Signal.LOGS) -> bytes:
-    (line,) = _OFF.sanitize(decode(raw(signal, request)), "r").lines
-    return line
-
-
-@pytest.mark.usefixtures("low_limit")
-@pytest.mark.parametrize("name", ["prompt", "some.name"])
-def test_a_text_beyond_the_line_limit_is_cut_and_says_how_long_it_was(name: str) -> None:
-    """DuckDB would skip the row; so the text is cut, the rest of the row stays."""
-    line = _line_of(logs({name: "é" * _HUGE, "model": "opus"}))
-    assert len(line) <= _LIMIT
-    row = orjson.loads(line)
-    text = row.get(name) or row["attributes"][name]
-    assert text == "é" * TEXT_CUT_CHARS + f"[CUT:{_HUGE}]"
-    assert row["model"] == "opus"
-
-
-@pytest.mark.usefixtures("low_limit")
-def test_a_row_just_below_the_limit_is_kept_whole() -> None:
-    """The limit is the limit."""
-    text = "a" * (_LIMIT - 2_000)
-    assert orjson.loads(_line_of(logs({"prompt": text})))["prompt"] == text
-
-
-def _wide() -> list[Any]:
-    return ["0123456789abcdef"] * (_HUGE // 16)
-
-
-@pytest.mark.usefixtures("low_limit")
-@pytest.mark.parametrize("where", ["attributes", "body", "resource", "scope", "exemplars", "events", "bucket_counts"])
-def test_a_row_that_is_huge_without_a_long_text_fits_a_line_all_the_same(where: str) -> None:
-    """Millions of short items, wherever they lie, must not make the row unreadable either."""
-    signal, request = Signal.LOGS, logs({"model": "opus"})
-    whole = request.resource_logs[0]
-    match where:
-        case "attributes":
-            request = logs({"model": "opus", "wide": _wide()})
-        case "body":
-            request = logs({"model": "opus"}, body=_wide())
-        case "resource":
-            whole.resource.attributes.add(key="wide").value.CopyFrom(any_value(_wide()))
-        case "scope":
-            whole.scope_logs[0].scope.attributes.add(key="wide").value.CopyFrom(any_value(_wide()))
-        case "exemplars":
-            signal, request = Signal.METRICS, metrics({"model": "opus"})
-            point = request.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points[0]
-            point.exemplars.add().filtered_attributes.add(key="wide").value.CopyFrom(any_value(_wide()))
-        case "events":
-            signal, request = Signal.TRACES, traces({"model": "opus"})
-            event = request.resource_spans[0].scope_spans[0].spans[0].events.add(name="e")
-            event.attributes.add(key="wide").value.CopyFrom(any_value(_wide()))
-        case "bucket_counts":
-            signal, request = Signal.METRICS, metrics({"model": "opus"})
-            metric = request.resource_metrics[0].scope_metrics[0].metrics[0]
-            metric.histogram.data_points.add(bucket_counts=[10**15] * (_HUGE // 17), count=5)
-            metric.histogram.data_points[0].attributes.extend(pairs({"model": "opus"}))
-    line = _line_of(request, signal)
-    assert len(line) <= _LIMIT
-    row = orjson.loads(line)
-    assert row["model"] == "opus"
-    assert row["id"]
-    assert "telem.cut" in row["attributes"] or where == "body"

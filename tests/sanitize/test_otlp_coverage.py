@@ -1,22 +1,24 @@
 """We ask the protocol whether we forgot something: every field of every OTLP message must be found in a row.
 
-The requests are built from the descriptors, so a field that a newer opentelemetry-proto brings makes a test fail until it
-has a place, or a reason in `DROPPED_ON_PURPOSE`.
+The requests are built from the descriptors, so a field that a newer opentelemetry-proto brings makes a test fail
+until it has a place, or a reason in `DROPPED_ON_PURPOSE`.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from tests.otlp import NOW_NS, REQUESTS, raw
 
 from telem.sanitize.columns import DROPPED_ON_PURPOSE
 from telem.sanitize.records import RawRequest, Signal
-from tests.otlp import NOW_NS, REQUESTS, raw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 _PREFIX = "opentelemetry.proto."
 _TIMES = {"time_unix_nano", "observed_time_unix_nano", "start_time_unix_nano", "end_time_unix_nano"}

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from tests.otlp import NOW_NS, numbered, raw
 
 from telem.sanitize.decode import decode
-from telem.sanitize.gate import Gate
 from telem.sanitize.records import SanitizedBatch, Signal
 from telem.storage.disk import Disk
 from telem.storage.layout import Layout
-from tests.otlp import NOW_NS, numbered, raw
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from telem.sanitize.gate import Gate
 
 MakeBatch = Callable[..., SanitizedBatch]
 

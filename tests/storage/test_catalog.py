@@ -6,10 +6,11 @@ import os
 import signal
 import subprocess
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
+from tests.daemons import DUCKDB, shell
 
 from telem.sanitize.records import Signal
 from telem.storage.catalog import publish
@@ -18,8 +19,11 @@ from telem.storage.disk import Disk
 from telem.storage.journal import Journal
 from telem.storage.layout import Layout
 from telem.storage.retire import GRACE_S, REMOVE_AFTER_S, retire
-from tests.daemons import DUCKDB, shell
-from tests.storage.conftest import MakeBatch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.storage.conftest import MakeBatch
 
 LOGS = Signal.LOGS
 CUTOFF = "2026-01-01"
@@ -85,7 +89,10 @@ def test_its_format_is_the_oldest_that_shells_read(layout: Layout) -> None:
 def test_the_script_gives_the_same_views(three: Layout) -> None:
     """For those who would rather not open our file: `duckdb -init telemetry.sql`."""
     done = subprocess.run(
-        [str(DUCKDB), "-init", str(three.script), "-csv", "-noheader", ":memory:", COUNT], capture_output=True, text=True, check=True
+        [str(DUCKDB), "-init", str(three.script), "-csv", "-noheader", ":memory:", COUNT],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == "6"
 
@@ -94,7 +101,10 @@ def test_nothing_of_the_catalog_is_open_to_others_or_left_over(layout: Layout) -
     """0600, and no temporary or log beside it."""
     publish(layout, Disk(), CUTOFF)
     assert layout.catalog.stat().st_mode & 0o777 == 0o600
-    assert sorted(path.name for path in layout.home.iterdir() if path.is_file()) == ["telemetry.duckdb", "telemetry.sql"]
+    assert sorted(path.name for path in layout.home.iterdir() if path.is_file()) == [
+        "telemetry.duckdb",
+        "telemetry.sql",
+    ]
 
 
 def test_the_log_of_a_killed_shell_is_set_aside(three: Layout) -> None:
@@ -139,7 +149,9 @@ def test_counts_are_right_at_every_step_of_a_segments_life(three: Layout) -> Non
 
 def test_an_open_shell_sees_new_rows_with_its_next_query(three: Layout, batch: MakeBatch) -> None:
     """The views look at the files each time."""
-    user = subprocess.Popen([str(DUCKDB), "-csv", "-noheader", str(three.catalog)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    user = subprocess.Popen(
+        [str(DUCKDB), "-csv", "-noheader", str(three.catalog)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert user.stdin
     assert user.stdout
 

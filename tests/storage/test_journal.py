@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from tests.daemons import journal_rows, names
+from tests.fakes import FaultyDisk
+from tests.storage.test_disk import small_files
 
 from telem.sanitize.records import SanitizedBatch, Signal
 from telem.storage import journal as journal_module
@@ -16,10 +18,11 @@ from telem.storage.disk import Disk, DiskFullError
 from telem.storage.journal import Journal, scan, segments
 from telem.storage.layout import Layout
 from telem.storage.recovery import recover
-from tests.daemons import journal_rows, names
-from tests.fakes import FaultyDisk
-from tests.storage.conftest import MakeBatch
-from tests.storage.test_disk import small_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.storage.conftest import MakeBatch
 
 LOGS = Signal.LOGS
 
@@ -73,7 +76,9 @@ def test_nothing_is_created_before_the_first_batch(layout: Layout) -> None:
     assert journal.closed == []
 
 
-def test_a_full_segment_is_closed_and_the_next_begun(layout: Layout, batch: MakeBatch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_segment_is_closed_and_the_next_begun(
+    layout: Layout, batch: MakeBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Segments are numbered without gaps and handed over when they reach the limit."""
     monkeypatch.setattr(journal_module, "SEGMENT_LIMIT_BYTES", 1)
     journal = open_journal(layout, first=3)
@@ -176,7 +181,7 @@ def test_a_segment_that_could_not_be_created_does_not_block_the_next(layout: Lay
 def test_whatever_call_fails_acknowledged_rows_are_there_once(
     kind: str, at: tuple[int, ...], layout: Layout, batch: MakeBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fault at the n-th call: clients retry what failed; before and after recovery every acknowledged row is there once."""
+    """Fault at the n-th call, clients retry: before and after recovery every acknowledged row is there once."""
     monkeypatch.setattr(journal_module, "SEGMENT_LIMIT_BYTES", 1_500)  # a few batches, so that creates happen too
     journal = open_journal(layout, FaultyDisk(kind, *at))
     acknowledged: list[str] = []

@@ -5,22 +5,30 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.daemons import shell
 
 from telem.sanitize.records import Signal
 from telem.storage.disk import Disk
 from telem.storage.inventory import parquet_files
 from telem.storage.journal import Journal
-from telem.storage.layout import Layout
-from tests.daemons import shell
-from tests.storage.conftest import MakeBatch
+
+if TYPE_CHECKING:
+    from tests.storage.conftest import MakeBatch
+
+    from telem.storage.layout import Layout
 
 
 def work(*lines: str) -> list[dict[str, Any]]:
     done = subprocess.run(
-        [sys.executable, "-m", "telem.storage.worker"], input="".join(f"{line}\n" for line in lines), capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "telem.storage.worker"],
+        input="".join(f"{line}\n" for line in lines),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -63,7 +71,9 @@ def test_workers_take_turns(layout: Layout) -> None:
     """Two at once on one home: the second waits until the first is done with its job."""
     lock = Disk().wait_for_lock(layout.worker_lock)
     job = json.dumps({"job": "publish", "home": str(layout.home), "cutoff": "2026-01-01"})
-    worker = subprocess.Popen([sys.executable, "-m", "telem.storage.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "telem.storage.worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert worker.stdin
     assert worker.stdout
     worker.stdin.write(f"{job}\n")
