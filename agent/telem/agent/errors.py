@@ -9,7 +9,7 @@ Exception
 ├── ConfigError (config)        a setting cannot be used
 ├── LockedError (storage)       another daemon has this directory
 ├── KeyFileError (storage)      the key file is not one of ours
-├── PolicyError, RuleError (sanitize)
+├── PolicyError, RuleError, PatternError (sanitize)
 ├── QueryError (queries)        a question that has no answer
 ├── WorkerError (workers)       a worker failed
 ├── PortError                   a port is taken
