@@ -1059,3 +1059,11 @@ CREATE TABLE otel_metrics_summary (
     "ValueAtQuantiles.Value" DOUBLE[], -- Quantiles: value.
     "Flags" UINTEGER -- Flags of the point.
 );
+
+-- What the sanitizer replaced: one row for each UTC day, rule and attribute. Counts only; no value, no digest.
+CREATE TABLE sanitizer_audit (
+    "day" DATE, -- UTC day in which it was counted; the counts of a minute are added together.
+    "rule" VARCHAR, -- Rule that replaced something; `sanitizer-error` where a value could not be judged and was replaced whole.
+    "attribute" VARCHAR, -- Attribute in which it stood, `text` for what has no name (bodies, messages), `attribute name` for names.
+    "count" BIGINT -- Replacements.
+);

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from telem.sanitize.records import Signal
+from telem.storage import audit
 from telem.storage.inventory import parquet_files
 from telem.storage.journal import segments
 from telem.storage.views import Files, quote, view_names, worker_sql
@@ -104,7 +105,7 @@ def _size(path: Path) -> int:
 @contextmanager
 def _opened(layout: Layout, sql: str, limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with all views, locked: no other file, no network, no setting can be reached from it."""
-    directories = [str((layout.home / name).resolve()) + "/" for name in ("parquet", "journal")]
+    directories = [str((layout.home / name).resolve()) + "/" for name in ("parquet", "journal", "sanitizer_audit")]
     with duckdb.connect(":memory:", config={"threads": limits.threads}) as connection:
         connection.execute(f"SET memory_limit = '{limits.memory_mb}MB'")
         connection.execute("SET temp_directory = ''")
@@ -117,7 +118,8 @@ def _opened(layout: Layout, sql: str, limits: Limits) -> Iterator[duckdb.DuckDBP
             except duckdb.CatalogException:
                 continue
         about = None if _ABOUT_ALL.search(sql) else sql
-        for statement in worker_sql({signal: files_of(layout, signal) for signal in Signal}, about):
+        counted = [str(path) for path in audit.months(layout)]
+        for statement in worker_sql({signal: files_of(layout, signal) for signal in Signal}, about, counted):
             connection.execute(statement)
         # The order matters: the list of directories is inert, and can be set, only while external access is still on.
         connection.execute(f"SET allowed_directories = [{', '.join(map(quote, directories))}]")

@@ -14,6 +14,7 @@ import duckdb
 
 from telem.sanitize.records import Signal
 
+from . import audit
 from .compact import write_seed
 from .views import catalog_sql, quote
 
@@ -32,6 +33,7 @@ def publish(layout: Layout, disk: Disk, cutoff: str) -> bool:
     for signal in Signal:
         disk.directory(layout.journal(signal))
         write_seed(layout, signal, disk)
+    audit.write_seed(layout, disk)
     statements = list(catalog_sql(layout, cutoff))
     text = "\n".join(f"{statement};" for statement in statements) + "\n"
     digest = hashlib.sha256(text.encode()).hexdigest()

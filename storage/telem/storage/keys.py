@@ -24,15 +24,41 @@ def load_key(layout: Layout, disk: Disk) -> bytes:
     Raises:
         KeyFileError: the file holds something else.
     """
-    text = _load(layout.key, disk)
+    return _parse(layout.key, _load(layout.key, disk))
+
+
+def read_key(layout: Layout) -> bytes | None:
+    """This installation's key, or None when it has none yet; nothing is made or changed.
+
+    Raises:
+        KeyFileError: the file holds something else.
+    """
+    try:
+        return _parse(layout.key, layout.key.read_text(encoding="ascii").strip())
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        return _parse(layout.key, "")
+
+
+def rotate_key(layout: Layout, disk: Disk, retired: Path | None) -> None:
+    """Put a new key in the place of this installation's, whatever that holds.
+
+    Without `retired` the old key is gone, and with it the way to compute an old stand-in from a name: that is why
+    one rotates.
+    """
+    if retired is not None:
+        disk.write(retired, layout.key.read_bytes())
+    disk.write(layout.key, f"{secrets.token_hex(KEY_BYTES)}\n".encode())
+
+
+def _parse(path: Path, text: str) -> bytes:
     try:
         key = bytes.fromhex(text)
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise KeyFileError(
-            f"{layout.key} does not hold {KEY_BYTES} bytes in hex; restore it, or move it away to start anew"
-        )
+        raise KeyFileError(f"{path} does not hold {KEY_BYTES} bytes in hex; restore it, or move it away to start anew")
     return key
 
 

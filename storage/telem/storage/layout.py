@@ -5,11 +5,14 @@
   WORKER                              held by the worker that is at work
   daemon.json                         what the running daemon says of itself (pid, ports, start)
   key, token                          secrets, 0600
+  key.<day>.retired                   an earlier key, if its owner kept it when it was replaced
   config.toml                         the user's settings
+  sanitize.toml                       the user's own sanitizing rules
   telemetry.duckdb, telemetry.sql     views only; derived; may be deleted at any time
   journal/<signal>/s-<n>.ndjson       the durable log
   parquet/<signal>/v=<k>/ingest_day=YYYY-MM-DD/<first>-<last>.parquet
   parquet/<signal>/merging/           a closed day's files on their way to become one; no glob reaches it
+  sanitizer_audit/YYYY-MM.ndjson      how often which rule fired, by day and attribute
   quarantine/                         files that could not be read, and what was cut from them
   logs/                               the daemon's own log
 """
@@ -65,6 +68,14 @@ class Layout:
         return self.home / "config.toml"
 
     @property
+    def policy(self) -> Path:
+        return self.home / "sanitize.toml"
+
+    @property
+    def audit(self) -> Path:
+        return self.home / "sanitizer_audit"
+
+    @property
     def catalog(self) -> Path:
         return self.home / "telemetry.duckdb"
 
@@ -79,6 +90,12 @@ class Layout:
     @property
     def logs(self) -> Path:
         return self.home / "logs"
+
+    def retired_key(self, day: str) -> Path:
+        return self.home / f"key.{day}.retired"
+
+    def audit_month(self, month: str) -> Path:
+        return self.audit / f"{month}.ndjson"
 
     def journal(self, signal: Signal) -> Path:
         return self.home / "journal" / signal

@@ -40,10 +40,10 @@ def catalog_sql(layout: Layout, cutoff: str) -> Iterator[str]:
     """
     for signal in Signal:
         yield f"CREATE OR REPLACE VIEW raw_{signal} AS\n{_shell_relation(layout, signal, cutoff)}"
-    yield from view_statements()
+    yield from view_statements(_audit(glob_of(str(layout.audit), "*-*.ndjson")))
 
 
-def worker_sql(files: dict[Signal, Files], mentioned_in: str | None = None) -> Iterator[str]:
+def worker_sql(files: dict[Signal, Files], mentioned_in: str | None = None, audit: Sequence[str] = ()) -> Iterator[str]:
     """The same statements over explicit files.
 
     With `mentioned_in`, the text of a question, only the views whose names occur in it are made, with those they stand
@@ -51,15 +51,17 @@ def worker_sql(files: dict[Signal, Files], mentioned_in: str | None = None) -> I
     """
     for signal in Signal:
         yield f"CREATE OR REPLACE VIEW raw_{signal} AS\n{_worker_relation(signal, files[signal])}"
+    counted = _audit(f"[{', '.join(map(quote, audit))}]" if audit else None)
     wanted = None if mentioned_in is None else _with_bases(mentioned_in)
     for name in view_names():
         if wanted is None or name in wanted:
-            yield _statement(name)
+            yield _statement(name, counted)
 
 
-def view_statements() -> Iterator[str]:
+def view_statements(counted: str) -> Iterator[str]:
     """The views of `sql/`, in the order their manifest says."""
-    yield from map(_statement, view_names())
+    for name in view_names():
+        yield _statement(name, counted)
 
 
 @cache
@@ -76,8 +78,8 @@ def view_text(name: str) -> str:
     return (resources.files(__package__) / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def _statement(name: str) -> str:
-    text = view_text(name)
+def _statement(name: str, counted: str) -> str:
+    text = view_text(name).replace("$sanitizer_audit", counted)
     for signal in Signal:
         text = text.replace(f"$attributes_of_{signal}", attributes_sql(signal))
     return text.strip().removesuffix(";")
@@ -138,6 +140,18 @@ def _shell_relation(layout: Layout, signal: Signal, cutoff: str) -> str:
         f"UNION ALL SELECT * FROM recent\n"
         f"UNION ALL {journal} AND seg NOT IN (SELECT seg FROM recent)"
     )
+
+
+_AUDIT_COLUMNS = {"day": "DATE", "rule": "VARCHAR", "attribute": "VARCHAR", "count": "BIGINT"}
+
+
+def _audit(source: str | None) -> str:
+    """The counts of the sanitizer, from the files of all months."""
+    if source is None:
+        nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in _AUDIT_COLUMNS.items())
+        return f"(SELECT {nothing} WHERE false)"
+    columns = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in _AUDIT_COLUMNS.items()) + "}"
+    return f"read_json({source}, format = 'newline_delimited', ignore_errors = true, columns = {columns})"
 
 
 def _worker_relation(signal: Signal, files: Files) -> str:
