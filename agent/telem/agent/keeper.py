@@ -32,6 +32,9 @@ BACKOFF_S = (5.0, 30.0, 120.0, 600.0, 3600.0)
 SEGMENTS_A_FILE = 4
 """At most this many segments (64 MiB) become one Parquet file, which bounds the worker's memory."""
 
+COMPACT_AFTER_S = 60.0
+"""Fewer segments than that wait this long for company: starting a worker costs 0.25 s of CPU, whatever it does."""
+
 log = logging.getLogger(__name__)
 
 
@@ -60,6 +63,7 @@ class Keeper:
         self._retry_at_s = 0.0
         self._retired_at_s = -math.inf
         self._published: str | None = None
+        self._waiting_since_s = dict.fromkeys(committers, -math.inf)  # an earlier life's have waited long enough
         self._merged: set[tuple[Signal, str]] = set()
         self._day = utc_day()
 
@@ -87,10 +91,10 @@ class Keeper:
         if now_s >= self._retry_at_s:
             await self.work()
 
-    async def work(self) -> None:
-        """Make closed segments into Parquet and publish the catalog, if either is due."""
+    async def work(self, *, everything: bool = False) -> None:
+        """Make closed segments into Parquet and publish the catalog, if due; `everything` waits for nothing."""
         async with self._working:
-            jobs = self._due()
+            jobs = self._due(math.inf if everything else time.monotonic())
             if not jobs:
                 return
             try:
@@ -108,18 +112,22 @@ class Keeper:
         """Close every segment and make all of them into Parquet, on request."""
         for committer in self._committers.values():
             await committer.close_segment()
-        await self.work()
+        await self.work(everything=True)
         return {"waiting": {signal.value: len(numbers) for signal, numbers in self._waiting.items()}}
 
-    def _due(self) -> list[dict[str, Any]]:
+    def _due(self, now_s: float) -> list[dict[str, Any]]:
         jobs: list[dict[str, Any]] = []
         for signal, committer in self._committers.items():
             waiting = self._waiting[signal]
+            if not waiting:
+                self._waiting_since_s[signal] = time.monotonic()
             while committer.journal.closed:  # the committing thread may add one at any moment
                 waiting.append(committer.journal.closed.pop(0))
+            waited = now_s - self._waiting_since_s[signal] >= COMPACT_AFTER_S
             jobs += [
                 self._job("compact", signal, segments=run, day=self._ingest_day(signal))
                 for run in consecutive(waiting, SEGMENTS_A_FILE)
+                if waited or len(run) == SEGMENTS_A_FILE
             ]
             jobs += [
                 self._job("merge", signal, day=day)

@@ -46,7 +46,7 @@ def sql_type(column: Column) -> str:
     return _SQL_TYPES[column.type]
 
 
-_ORDER = {"logs": "event_name, time, id", "metrics": "metric, time, id", "traces": "name, time, id"}
+_ORDER = {"logs": "event_name, time", "metrics": "metric, time", "traces": "name, time"}
 
 
 def order_of(signal: Signal) -> str:
