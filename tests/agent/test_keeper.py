@@ -14,7 +14,7 @@ from tests.conftest import config_for, running
 from tests.otlp import numbered, raw
 
 from telem.agent import keeper as keeper_module
-from telem.agent.keeper import BACKOFF_S, SEGMENTS_A_FILE, consecutive
+from telem.agent.keeper import BACKOFF_S, COMPACT_AFTER_S, SEGMENTS_A_FILE, consecutive
 from telem.agent.workers import WorkerError, run_jobs
 from telem.sanitize.records import Signal
 from telem.storage.inventory import parquet_files
@@ -68,6 +68,9 @@ async def test_an_old_segment_is_closed_and_becomes_parquet(home: Path) -> None:
         daemon.ingest.committers[LOGS].journal.opened_at_s -= 5
         await daemon.keeper.tick()
         assert not daemon.ingest.committers[LOGS].journal.is_open
+        assert parquet_files(daemon.layout, LOGS) == []  # it waits a minute for company
+        daemon.keeper._waiting_since_s[LOGS] -= COMPACT_AFTER_S
+        await daemon.keeper.tick()
         assert [(file.first, file.last) for file in parquet_files(daemon.layout, LOGS)] == [(1, 1)]
         assert daemon.layout.catalog.exists()
 
@@ -98,13 +101,13 @@ async def test_a_failing_worker_is_tried_again_later_and_later(daemon: Daemon, m
     await store(daemon, "a")
     await daemon.ingest.committers[LOGS].close_segment()
     keeper = daemon.keeper
-    await keeper.work()  # what the start had to do is done
+    await keeper.work(everything=True)  # what the start had to do is done
     await store(daemon, "b")
     await daemon.ingest.committers[LOGS].close_segment()
     monkeypatch.setattr(keeper_module, "run_jobs", failing)
     waits = []
     for _ in range(len(BACKOFF_S) + 2):
-        await keeper.work()
+        await keeper.work(everything=True)
         waits.append(round(keeper._retry_at_s - time.monotonic()))
         await store(daemon, f"c{len(waits)}")
     assert waits == [*map(round, BACKOFF_S), 3600, 3600]
@@ -118,7 +121,7 @@ async def test_a_failing_worker_is_tried_again_later_and_later(daemon: Daemon, m
     await keeper.tick()
     assert calls == []  # it is not time yet
     monkeypatch.setattr(keeper_module, "run_jobs", run_jobs)
-    await keeper.work()
+    await keeper.work(everything=True)
     assert keeper._waiting[LOGS] == []
     assert keeper._failures == 0
 
