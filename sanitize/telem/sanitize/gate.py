@@ -116,7 +116,10 @@ class Gate:
             row: Row = {"id": _row_id(hasher, record, seen), "received_at": received_us}
             set_time(row, record, received_at_ns)
             row.update(shared)
-            self._attributes(row, record.pop("attributes"), steps)  # type: ignore[arg-type]  # always a dict here
+            attributes: Attributes = record.pop("attributes")  # type: ignore[assignment]  # always a dict here
+            if "file_path" in attributes:
+                attributes = self.redactor.without_contents(attributes)
+            self._attributes(row, attributes, steps)
             for column, value in fallback.items():
                 if column not in row:
                     row[column] = value
@@ -212,7 +215,7 @@ def _row_id(hasher: Any, record: dict[str, Attribute], seen: dict[str, int]) -> 
     """Keyed digest of resource, scope, record, and the ordinal among identical records of the request."""
     digest = hasher.copy()
     digest.update(dumps(record))
-    row_id = digest.hexdigest()
+    row_id: str = digest.hexdigest()
     ordinal = seen.get(row_id, 0)
     seen[row_id] = ordinal + 1
     if ordinal:
