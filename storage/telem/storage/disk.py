@@ -225,7 +225,9 @@ class Disk:
         except FileNotFoundError:
             return None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two that look do not see each other
+            fcntl.flock(
+                descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB
+            )  # shared, so that two that look do not see each other
         except BlockingIOError:
             return _read_pid(descriptor)
         finally:

@@ -70,8 +70,8 @@ def _run(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
 def _uncovered(numbers: list[int], covered: set[int]) -> list[list[int]]:
     """Runs of the segments that no published file holds yet.
 
-    A worker outlives a daemon that was killed, and may publish a file after the next one has listed what there is. Two files
-    with rows of one segment would count them twice; so workers take turns, and each looks anew.
+    A worker outlives a daemon that was killed, and may publish a file after the next one has listed what there is.
+    Two files with rows of one segment would count them twice; so workers take turns, and each looks anew.
     """
     runs: list[list[int]] = []
     for number in numbers:
