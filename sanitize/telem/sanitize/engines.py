@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from .flat import Flat
@@ -24,9 +24,17 @@ HAS_RE2 = re2 is not None
 GATE_MEMORY_BYTES = 64 << 20
 """A set that runs out of memory answers "no match", which would let secrets through; ours needs about one MB."""
 
+PATTERN_CHARS_MAX = 2_000
+PATTERN_MEMORY_BYTES = 4 << 20
+"""For one pattern of the user's; a larger one is refused, rather than slow."""
+
 Gate = Callable[["Flat"], Collection[int]]
 Spans = tuple[tuple[int, int], ...]
 Finder = Callable[["Flat"], Iterator[Spans]]
+
+
+class PatternError(ValueError):
+    """A pattern cannot be compiled; the message says why."""
 
 
 class Mark(NamedTuple):
@@ -130,3 +138,50 @@ class Linear:
 def best_engine() -> Engine:
     """Return the fastest engine there is here."""
     return Linear() if HAS_RE2 else Pure()
+
+
+def linear_pattern(pattern: str, *, ignore_case: bool = False, group: int = 0) -> Finder:
+    """Compile a pattern of the user's: in RE2 where it is installed, whatever engine runs the rest.
+
+    Raises:
+        PatternError: It is no pattern, has no such group, or asks for what RE2 does not have.
+    """
+    compiled: Any = _linear(pattern, ignore_case) if HAS_RE2 else _pure(pattern, ignore_case)
+    groups = range(compiled.groups + 1)
+    if group not in groups:
+        raise PatternError(f"it has no group {group}")
+
+    def find(flat: Flat) -> Iterator[Spans]:
+        for match in compiled.finditer(flat.data if HAS_RE2 else flat.text):
+            yield tuple(match.span(group) for group in groups)
+
+    return find
+
+
+def full_match(pattern: str) -> Callable[[str], bool]:
+    """Compile a pattern of the user's that must fit a whole value.
+
+    Raises:
+        PatternError: As above.
+    """
+    compiled: Any = _linear(pattern, ignore_case=False) if HAS_RE2 else _pure(pattern, ignore_case=False)
+    return lambda value: compiled.fullmatch(value) is not None
+
+
+def _linear(pattern: str, ignore_case: bool) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = PATTERN_MEMORY_BYTES
+    options.case_sensitive = not ignore_case
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0]
+        raise PatternError(reason.decode() if isinstance(reason, bytes) else str(reason)) from error
+
+
+def _pure(pattern: str, ignore_case: bool) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern.replace(r"\z", r"\Z"), re.ASCII | (re.IGNORECASE if ignore_case else re.NOFLAG))
+    except (re.error, RecursionError, OverflowError) as error:
+        raise PatternError(str(error)) from error

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from .assign import is_secret, secret_class
+from .contents import Contents, counts
+from .explain import Finding, explained
 from .policy import SHAPES, TOKENLESS, Action, AttributeRule, Policy, Profile
 from .pseudonym import Pseudonyms, is_stand_in
 from .rules import Rule, shipped_rules
@@ -36,6 +38,9 @@ PSEUDONYMS_MAX = 4_096
 
 DEPTH_MAX = 16
 """How deep lists, maps and JSON in strings are followed; deeper values are scanned as JSON text."""
+
+CODE_CHARS_MIN = 16
+"""A path and contents in JSON are longer, and so is a fenced block."""
 
 SHORT_KEY_CHARS = 5
 """No secret is as short as that, and most names in JSON are."""
@@ -81,8 +86,17 @@ class Redactor:
         self.policy = policy
         self.tally = Tally()
         self.pseudonyms = Pseudonyms(key)
-        chosen = [rule for rule in (rules or shipped_rules()) if rule.id not in policy.rules_off]
-        self.scanner = Scanner(chosen, self.pseudonyms, engine, allow=policy.allow, allow_domains=policy.allow_domains)
+        chosen = [rule for rule in (*(rules or shipped_rules()), *policy.rules) if rule.id not in policy.rules_off]
+        self.scanner = Scanner(
+            chosen,
+            self.pseudonyms,
+            engine,
+            allow=policy.allow,
+            allow_domains=policy.allow_domains,
+            allow_patterns=policy.allow_patterns,
+            known_values=() if "known-value" in policy.rules_off else policy.known_values,
+        )
+        self._contents = Contents(policy.code)
         self._off = policy.profile is Profile.OFF
         self._clean: dict[str, str] = {}
         self._kept: dict[str, str] = {}
@@ -133,8 +147,32 @@ class Redactor:
         """Judge a text that has no name, such as a log body or a status message."""
         return value if self._off else self._scan("text", value)
 
+    def without_contents(self, attributes: dict[str, Attribute]) -> dict[str, Attribute]:
+        """Return a record's attributes without what a hidden file held: one names it, others have the contents."""
+        if self._off or not self._contents.active:
+            return attributes
+        try:
+            return self._contents.map(attributes)
+        except Exception:  # noqa: BLE001 (fail closed, whatever it was)
+            return dict.fromkeys(attributes, self._failed("contents"))
+
+    def sanitized(self, text: str, attribute: str | None = None) -> str:
+        """Return a text as the gate would store it under the name `attribute`; empty when it would not."""
+        clean = self.text(text) if attribute is None else self.handler(attribute)(text)
+        return clean if isinstance(clean, str) else ""
+
+    def explain(self, text: str, attribute: str | None = None) -> list[Finding]:
+        """Say what happens to a text under the name `attribute`, piece by piece and why; never what a piece says."""
+        tally, self.tally = self.tally, Tally()
+        try:
+            self._clean.pop(text, None)
+            after = self.sanitized(text, attribute)
+            return explained(self, text, attribute, after)
+        finally:
+            self.tally = tally
+
     def _known_names(self) -> dict[str, str]:
-        return {name: name for name in (*self.policy.exact, *self.policy.content)}
+        return {name: name for name in self.policy.names()}
 
     def _make(self, key: str, rule: AttributeRule) -> Handler:
         if self._off:
@@ -147,6 +185,10 @@ class Redactor:
             return self._hash(rule.kind or "value")
         if rule.action is Action.LENGTH:
             return lambda value: self._length(rule.kind or "value", value)
+        if rule.action is Action.COUNT:
+            return lambda value: counts(value) if value else value
+        if rule.action is Action.ALLOW:
+            return whole
         where = self.name(key)
 
         def scan(value: str) -> str:
@@ -201,7 +243,9 @@ class Redactor:
         rule = self.policy.rule_for(key)
         if rule.action is Action.DROP:
             return DROPPED
-        if rule.action in {Action.HASH, Action.LENGTH}:
+        if rule.action is Action.ALLOW:
+            return value
+        if rule.action in {Action.HASH, Action.LENGTH, Action.COUNT}:
             handler = self.handler(key)
             if isinstance(value, (bytes, list, dict)):
                 return handler(_dump(value))
@@ -237,7 +281,15 @@ class Redactor:
             value = whole(value)
         if value[:1] in "{[" and value[-1:] in "}]" and len(value) > 1:
             value = self._json(where, value, 0)
+        if self._contents.active:
+            value = self._without_code(where, value)
         return self.scanner.clean(value, lambda rule: self._note(rule, where))
+
+    def _without_code(self, where: str, value: str) -> str:
+        clean = self._contents.text(value)
+        if clean != value:
+            self._note("code", where)
+        return clean
 
     def _note(self, rule: str, where: str) -> None:
         self.tally.redactions[rule, where] += 1
@@ -255,6 +307,8 @@ class Redactor:
         if isinstance(value, str):
             if depth < DEPTH_MAX and value[:1] in "{[" and len(value) > 1:
                 value = self._json(where, value, depth + 1)
+            if self._contents.active and len(value) > CODE_CHARS_MIN:
+                value = self._without_code(where, value)
             return self.scanner.clean(value, lambda rule: self._note(rule, where))
         if depth >= DEPTH_MAX:
             return value if isinstance(value, (bool, int, float, type(None))) else self._too_deep(where, value)
@@ -279,6 +333,9 @@ class Redactor:
 
     def _dict(self, where: str, items: dict[str, Attribute], depth: int) -> dict[str, Attribute]:
         """Clean a map; its keys are names, and so is the `name` beside a `value`."""
+        if self._contents.active and (kept := self._contents.map(items)) is not items:
+            self._note("code", where)
+            items = kept
         pair = items.get("name", items.get("key")) if "value" in items else None
         clean: dict[str, Attribute] = {}
         for key, item in items.items():

@@ -159,8 +159,12 @@ class RowFiller:
 
     def clean(self, attributes: Attribute) -> dict[str, Any]:
         """Attributes under their policy, ready for JSON."""
-        cleaned = {}
-        for key, value in attributes.items() if isinstance(attributes, dict) else ():
+        cleaned: dict[str, Any] = {}
+        if not isinstance(attributes, dict):
+            return cleaned
+        if "file_path" in attributes:
+            attributes = self.redactor.without_contents(attributes)
+        for key, value in attributes.items():
             kept = self.redactor.attribute(key, value)
             if kept is not DROPPED:
                 cleaned[self.redactor.name(key)] = plain(kept)

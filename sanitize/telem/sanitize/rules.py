@@ -4,7 +4,8 @@ A rule has a *gate*, literals of which one must stand in the text before anythin
 
 * `token`: the pattern is matched where a trigger stands, if a word may begin there;
 * `pattern`: the pattern is searched in the whole text;
-* `detector`: a function of this room looks, because a pattern cannot (`telem.sanitize.detect`).
+* `detector`: a function of this room looks, because a pattern cannot (`telem.sanitize.detect`);
+* `own`: a rule of the user's (`telem.sanitize.own`), searched in RE2 whatever engine runs the rest.
 
 Patterns are written in the syntax that RE2 and `re` share and understand alike: no look-around, no `$`, no `\s`.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -72,6 +74,7 @@ class Rule:
     must_not_match: tuple[str, ...]
 
 
+@cache
 def shipped_rules() -> tuple[Rule, ...]:
     """Return all rules that come with the program, in order of precedence."""
     folder = resources.files(__package__) / "rules"

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from .assign import assignments
 from .detect import cookies, private_keys
-from .engines import Engine, Mark, best_engine
+from .engines import Engine, Mark, best_engine, full_match, linear_pattern
 from .flat import Flat, Span, flatten, merge, starts_word
+from .known import KnownValues
 from .pseudonym import STAND_IN, Pseudonyms, is_stand_in
 from .unwrap import Unwrapper
 from .validators import VALIDATORS, entropy_high, has_digit
@@ -49,6 +50,9 @@ DETECTORS: dict[str, Detector] = {"assignment": assignments, "private-key": priv
 
 MARKER = re.compile(r"\[REDACTED:[a-z0-9-]+\]|" + STAND_IN.pattern, re.ASCII)
 
+KNOWN_VALUE = "known-value"
+"""The rule of the values that the user told; it comes first."""
+
 
 class Scanner:
     """All rules in one engine. Not aware of attributes or policy."""
@@ -61,6 +65,8 @@ class Scanner:
         *,
         allow: Iterable[str] = (),
         allow_domains: Iterable[str] = (),
+        allow_patterns: Iterable[str] = (),
+        known_values: Iterable[str] = (),
     ) -> None:
         self.rules = tuple(rules)
         self.engine = engine or best_engine()
@@ -71,6 +77,9 @@ class Scanner:
         self._unwrap = Unwrapper(self.engine)
         self._allow = frozenset(allow)
         self._allow_domains = frozenset(allow_domains)
+        self._allow_patterns = [full_match(pattern) for pattern in allow_patterns]
+        self._always = {i for i, rule in enumerate(self.rules) if not rule.triggers and not rule.gate}
+        self._known = KnownValues(known) if (known := tuple(known_values)) else None
 
     def clean(self, text: str, note: Note | None = None) -> str:
         """Return `text` without what must go; `note` is told the rule of each replacement."""
@@ -85,32 +94,50 @@ class Scanner:
         """Return what must go, left to right, without overlaps."""
         if len(text) < TEXT_CHARS_MIN:
             return []
+        found = self.found(text)
+        if not found:
+            return found
+        kept = self._without_markers(
+            text, [span for span in found if not self.why_kept(span.rule, text[span.start : span.end])]
+        )
+        return merge(kept) if kept else kept
+
+    def found(self, text: str) -> list[Span]:
+        """Return everything that a rule claims, allowed or not, in no order."""
         flat = flatten(text)
         found = self._look(flat)
         for view in self._unwrap.views(flat):
             found += [view.back(span) for span in self._look(view.flat)]
-        if not found:
-            return found
-        kept = self._without_markers(
-            flat.text, [span for span in found if not self._allowed(text[span.start : span.end])]
-        )
-        return merge(kept) if kept else kept
+        if self._known is not None:
+            found += [Span(start, end, KNOWN_VALUE, "", -1) for start, end in self._known.spans(text)]
+        return found
 
-    def _allowed(self, value: str) -> bool:
-        return value in self._allow or value.rpartition("@")[2].lower() in self._allow_domains
+    def why_kept(self, rule: str, value: str) -> str:
+        """Return why a value is never replaced, or nothing."""
+        if rule == KNOWN_VALUE:
+            return ""
+        if value in self._allow:
+            return "the value is on the allow-list"
+        if self._allow_domains and value.rpartition("@")[2].lower() in self._allow_domains:
+            return "its e-mail domain is on the allow-list"
+        if any(fits(value) for fits in self._allow_patterns):
+            return "it fits a pattern of the allow-list"
+        return ""
 
     def holds_token(self, text: str) -> bool:
         """Tell whether a short value of a harmless shape is a token all the same; looks with the token rules only."""
         flat = flatten(text)
-        triggered = {owner for mark in self._gate(flat) for owner in self._owners[mark]}
-        return any(True for i in triggered if self.rules[i].find == "token" for _ in self._find(i)(flat))
+        return any(True for i in self._triggered(flat) if self.rules[i].find == "token" for _ in self._find(i)(flat))
 
     def _look(self, flat: Flat) -> list[Span]:
         found: list[Span] = []
-        triggered = {owner for mark in self._gate(flat) for owner in self._owners[mark]}
-        for index in triggered:
+        for index in self._triggered(flat):
             found.extend(self._find(index)(flat))
         return found
+
+    def _triggered(self, flat: Flat) -> set[int]:
+        triggered = {owner for mark in self._gate(flat) for owner in self._owners[mark]}
+        return triggered | self._always if self._always else triggered
 
     def _find(self, index: int) -> Find:
         find = self._finds.get(index)
@@ -158,7 +185,21 @@ def _marks(rules: tuple[Rule, ...]) -> tuple[list[Mark], list[list[int]]]:
 def _compile(rule: Rule, rank: int, engine: Engine) -> Find:
     if rule.find == "detector":
         return DETECTORS[rule.id](rule, rank, engine)
+    if rule.find == "own":
+        return _own(rule, rank)
     return _token(rule, rank) if rule.find == "token" else _pattern(rule, rank, engine)
+
+
+def _own(rule: Rule, rank: int) -> Find:
+    matches = linear_pattern(rule.pattern, ignore_case=rule.ignore_case, group=rule.group)
+
+    def find(flat: Flat) -> Iterator[Span]:
+        for groups in matches(flat):
+            start, end = groups[rule.group]
+            if end > start >= 0:
+                yield Span(start, end, rule.id, rule.kind, rank)
+
+    return find
 
 
 def _accepts(rule: Rule) -> Callable[[str], bool]:
