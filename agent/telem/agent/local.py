@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from .guard import Guard
+
+log = logging.getLogger(__name__)
 
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
@@ -47,7 +50,12 @@ class Local:
             return _text(
                 401, "this needs the token: Authorization: Bearer <what the file `token` in the data folder holds>"
             )
-        return web.Response(body=orjson.dumps(await action()), content_type="application/json", headers=_HEADERS)
+        try:
+            said = orjson.dumps(await action())
+        except Exception as error:
+            log.exception("%s %s failed", request.method, request.path)
+            return _text(503, f"{type(error).__name__}: {error}")
+        return web.Response(body=said, content_type="application/json", headers=_HEADERS)
 
     def _allowed(self, request: web.BaseRequest) -> bool:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 GREETING = b"PRI * HTTP/2.0"
 
+SILENCE_S = 120.0
+"""A connection that has said nothing for so long is closed; clients connect when they have something to send."""
+
 log = logging.getLogger(__name__)
 
 
@@ -72,6 +75,11 @@ class Caller(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
+        self._timer = asyncio.get_running_loop().call_later(SILENCE_S, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (the protocol's signature)
+        """Forget it."""
+        self._timer.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Take in what came."""
@@ -82,6 +90,7 @@ class Caller(asyncio.Protocol):
             self._connect_http()
 
     def _connect_http(self) -> None:
+        self._timer.cancel()
         board, transport = self._board, self._transport
         if transport is None:
             return
@@ -93,6 +102,7 @@ class Caller(asyncio.Protocol):
         protocol.data_received(self._heard)
 
     def _connect_grpc(self) -> None:
+        self._timer.cancel()
         board, transport = self._board, self._transport
         if transport is None:
             return
