@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tests.daemons import config_for, running
+from tests.conftest import config_for, running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,8 @@ async def test_a_request_that_comes_a_byte_at_a_time_is_answered(daemon: Daemon)
     """The first letters of HTTP's POST and of HTTP/2's greeting are the same one."""
     url = urlsplit(daemon.endpoints["otlp_http"])
     reader, writer = await asyncio.open_connection(url.hostname, url.port)
-    text = f"POST /v1/logs HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
+    head = ("POST /v1/logs HTTP/1.1", f"Host: {url.netloc}", "Content-Type: application/json", "Content-Length: 2")
+    text = "\r\n".join([*head, "", "{}"])
     for letter in text:
         writer.write(letter.encode())
         await asyncio.sleep(0)
