@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -125,9 +125,9 @@ def test_following_the_log_shows_what_is_added(started: Path) -> None:
         env=clean_env() | {"PYTHONUNBUFFERED": "1"},
     )
     assert follower.stdout
-    time.sleep(0.5)
-    with (Layout(started).logs / "daemon.log").open("a") as file:
-        file.write("added\n")
+    while not select.select([follower.stdout], [], [], 0.3)[0]:  # it takes a moment to look at the file at all
+        with (Layout(started).logs / "daemon.log").open("a") as file:
+            file.write("added\n")
     line = follower.stdout.readline()
     follower.kill()
     follower.wait()

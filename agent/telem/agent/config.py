@@ -54,14 +54,19 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("otlp_grpc_port", 4317, "Port for OTLP over gRPC; 0 takes any free one."),
     Setting("query_port", 8123, "Port for what the commands ask of a running daemon; 0 takes any free one."),
     Setting("body_limit_bytes", 64 * 1024 * 1024, "Largest request accepted, also after decompression."),
-    Setting("profile", "standard", "How strictly to sanitize: standard, strict (content becomes its length) or off."),
+    Setting(
+        "profile",
+        "",
+        "How strictly to sanitize: standard, strict (content becomes its length) or off; "
+        "empty means what sanitize.toml says, else standard.",
+    ),
     Setting("segment_age_s", 3600, "A journal segment is closed and becomes Parquet when it is this old."),
     Setting("allowed_hosts", (), "Further names by which HTTP clients may address this machine, beside loopback."),
     Setting("log_level", "info", "How much the daemon's own log says: debug, info, warning or error."),
 )
 
 _CHOICES = {
-    "profile": tuple(profile.value for profile in Profile),
+    "profile": ("", *(profile.value for profile in Profile)),
     "log_level": ("debug", "info", "warning", "error"),
     "bind": ("127.0.0.1", "::1", "localhost"),
 }
@@ -146,7 +151,7 @@ def _check(setting: Setting, value: Any, where: str) -> Any:
         raise ConfigError(f"{where}: {setting.name} is a text, this is {value!r}")
     choices = _CHOICES.get(setting.name)
     if choices and value not in choices:
-        raise ConfigError(f"{where}: {setting.name} is one of {', '.join(choices)}; this is {value!r}")
+        raise ConfigError(f"{where}: {setting.name} is one of {', '.join(filter(None, choices))}; this is {value!r}")
     return value
 
 

@@ -38,6 +38,7 @@ class Running:
     pid: int
     endpoints: dict[str, str]
     started_at_s: float
+    profile: str = ""
 
 
 def find(layout: Layout) -> Running | None:
@@ -50,7 +51,7 @@ def find(layout: Layout) -> Running | None:
         said = json.loads(layout.daemon.read_text(encoding="utf-8"))
     if said.get("pid") != pid:
         said = {}
-    return Running(pid, said.get("endpoints", {}), said.get("started_at_s", 0.0))
+    return Running(pid, said.get("endpoints", {}), said.get("started_at_s", 0.0), said.get("profile", ""))
 
 
 def start(arguments: list[str], layout: Layout) -> dict[str, Any]:

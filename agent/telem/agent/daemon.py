@@ -1,6 +1,6 @@
 """The daemon: an ordered list of starts and its mirror of stops.
 
-lock → recover → gate → journals → gRPC door → sockets → keeper        and back, from the right
+lock → policy → recover → gate → journals → gRPC door → sockets → keeper        and back, from the right
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from telem.sanitize.engines import HAS_RE2
 from telem.sanitize.gate import Gate
-from telem.sanitize.policy import Profile, shipped_policy
+from telem.sanitize.policy import Profile
 from telem.sanitize.records import Signal
 from telem.sanitize.redact import Redactor
 from telem.storage.disk import Disk
@@ -31,19 +32,23 @@ from telem.storage.keys import load_key, load_token
 from telem.storage.ledger import REMEMBER_S, Ledger
 from telem.storage.recovery import recover
 
-from . import grpc
+from .audit import Audit
 from .errors import PortError
+from .grpc_door import GrpcDoor
 from .guard import Guard
 from .http import OtlpHttp
 from .ingest import Committer, Ingest
 from .keeper import Keeper
 from .local import Local
+from .policies import OFF_WARNING, PolicyWatch, load_policy
 from .switchboard import Misdialled, Switchboard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiohttp import web
+
+    from telem.sanitize.policy import Policy
 
     from .config import Config
 
@@ -72,6 +77,9 @@ class Daemon:
         self.endpoints: dict[str, str] = {}
         self.ingest: Ingest
         self.keeper: Keeper
+        self.audit: Audit
+        self.policy: PolicyWatch
+        self._key = b""
         self._on_ready = on_ready
         self._sockets: dict[str, socket.socket] = {}
         self._stop = asyncio.Event()
@@ -82,6 +90,7 @@ class Daemon:
         Raises:
             LockedError: another daemon has this directory.
             PortError: a port is taken.
+            PolicyError: `sanitize.toml` cannot be used; it must not start less strict than it was asked to be.
         """
         async with contextlib.AsyncExitStack() as stack:
             self._take_directory(stack)
@@ -89,8 +98,8 @@ class Daemon:
             waiting = self._open_journals(stack)
             await self._open_doors(stack)
             self.keeper = Keeper(self.layout, self.ingest.committers, waiting, self.config.segment_age_s, self.disk)
-            keeping = asyncio.create_task(self.keeper.run())
-            stack.push_async_callback(_cancel, keeping)
+            for loop in (self.keeper, self.policy, self.audit):
+                stack.push_async_callback(_cancel, asyncio.create_task(loop.run()))
             self._announce(stack)
             gc.freeze()
             await self._stop.wait()
@@ -125,7 +134,8 @@ class Daemon:
             self._sockets[setting] = listener
 
     def _open_journals(self, stack: contextlib.AsyncExitStack) -> dict[Signal, list[int]]:
-        key = load_key(self.layout, self.disk)
+        loaded = load_policy(self.config)
+        self._key = load_key(self.layout, self.disk)
         ledger = Ledger()
         committers = {}
         waiting = {}
@@ -141,23 +151,42 @@ class Daemon:
             waiting[signal] = found.waiting
         for message in self.messages:
             log.warning("recovery: %s", message)
-        policy = shipped_policy(Profile(self.config.profile))
-        gate, heavy_gate = (Gate(Redactor(policy, key), key) for _ in range(2))
+        gate, heavy_gate = self._gates(loaded.policy)
         self.ingest = Ingest(gate, heavy_gate, committers, ledger)
+        tallies = [gate.redactor.tally, heavy_gate.redactor.tally]
+        self.audit = Audit(self.layout, self.disk, tallies, self._clean_name)
+        stack.push_async_callback(self.audit.write)
         stack.push_async_callback(self.ingest.stop)
+        self.policy = PolicyWatch(self.config, loaded, self._use)
         return waiting
+
+    def _use(self, policy: Policy) -> None:
+        """Put another policy in force, between two requests. Ids depend on the key alone, and stay what they were.
+
+        It holds up the loop for 5 ms. The tallies go on, so that nothing counted is lost.
+        """
+        gate, heavy_gate = self._gates(policy)
+        gate.redactor.tally = self.ingest.gate.redactor.tally
+        heavy_gate.redactor.tally = self.ingest.heavy_gate.redactor.tally
+        self.ingest.gate, self.ingest.heavy_gate = gate, heavy_gate
+        self.disk.write(self.layout.daemon, orjson.dumps(self._said()))
+
+    def _gates(self, policy: Policy) -> tuple[Gate, Gate]:
+        return Gate(Redactor(policy, self._key), self._key), Gate(Redactor(policy, self._key), self._key)
+
+    def _clean_name(self, attribute: str) -> str:
+        return self.ingest.gate.redactor.name(attribute)
 
     async def _open_doors(self, stack: contextlib.AsyncExitStack) -> None:
         config = self.config
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="telem-"))
-        grpc_path = f"{folder}/grpc"
-        server = await grpc.start(self.ingest, f"unix:{grpc_path}", config.body_limit_bytes)
-        stack.push_async_callback(server.stop, grpc.STOP_GRACE_S)
+        grpc = GrpcDoor(self.ingest, folder, config.body_limit_bytes)
+        stack.push_async_callback(grpc.stop)
         for name in ("HTTP", "gRPC"):
             listener = self._sockets[f"otlp_{name.lower()}_port"]
             port = listener.getsockname()[1]
             door = OtlpHttp(self.ingest, Guard(port, config.allowed_hosts), config.body_limit_bytes)
-            board = Switchboard(name, port, door.server(), grpc_path, self.misdialled)
+            board = Switchboard(name, port, door.server(), grpc, self.misdialled)
             await self._serve(stack, listener, board, board.http, f"otlp_{name.lower()}")
         listener = self._sockets["query_port"]
         actions = {("GET", "/status"): self.status, ("POST", "/compact"): self._compact}
@@ -183,14 +212,26 @@ class Daemon:
         return await self.keeper.compact_now()
 
     def _announce(self, stack: contextlib.AsyncExitStack) -> None:
-        said = {"pid": os.getpid(), "started_at_s": self.started_at_s, "endpoints": self.endpoints}
+        said = self._said()
         self.disk.write(self.layout.daemon, orjson.dumps(said))
         stack.callback(self.layout.daemon.unlink, missing_ok=True)
         for number in (signals.SIGTERM, signals.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop)
-        log.info("ready: %s", self.endpoints)
+        log.info("ready: %s; profile %s", self.endpoints, said["profile"])
+        if said["profile"] == Profile.OFF:
+            log.warning(OFF_WARNING)
         if self._on_ready:
             self._on_ready(said)
+
+    def _said(self) -> dict[str, Any]:
+        """What `daemon.json` holds."""
+        profile = self.ingest.gate.redactor.policy.profile
+        return {
+            "pid": os.getpid(),
+            "started_at_s": self.started_at_s,
+            "endpoints": self.endpoints,
+            "profile": profile.value,
+        }
 
     # -- what it says of itself ------------------------------------------------------------------------------------
 
@@ -205,7 +246,7 @@ class Daemon:
             "signals": {signal.value: self._signal_status(signal) for signal in Signal},
             "misdialled": self.misdialled.counts,
             "recovery": self.messages,
-            "sanitizer": {"profile": self.config.profile, **self._tally()},
+            "sanitizer": self._sanitizer_status(),
             "versions": {name: metadata.version(name) for name in _PACKAGES},
         }
 
@@ -223,15 +264,17 @@ class Daemon:
             "parquet_files": found.parquet_files,
         }
 
-    def _tally(self) -> dict[str, Any]:
-        found: dict[str, int] = {}
-        errors = 0
-        for gate in (self.ingest.gate, self.ingest.heavy_gate):
-            tally = gate.redactor.tally
-            for (rule, _), count in tally.redactions.items():
-                found[rule] = found.get(rule, 0) + count
-            errors += sum(tally.errors.values())
-        return {"redactions": found, "errors": errors}
+    def _sanitizer_status(self) -> dict[str, Any]:
+        redactor = self.ingest.gate.redactor
+        return {
+            "profile": redactor.policy.profile.value,
+            "engine": redactor.scanner.engine.name,
+            "engine_is_fallback": not HAS_RE2,
+            "policy_file": str(self.layout.policy) if self.layout.policy.exists() else None,
+            "policy_loaded_at_s": self.policy.loaded_at_s,
+            "policy_error": self.policy.error or None,
+            **self.audit.status(),
+        }
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

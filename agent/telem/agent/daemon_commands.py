@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
+from telem.sanitize.policy import Profile
+
 from . import control
 from .config import SETTINGS
+from .policies import OFF_WARNING
 
 if TYPE_CHECKING:
     from .config import Config
@@ -24,6 +28,7 @@ LOG_LIMIT_BYTES = 1024 * 1024
 FOLLOW_S = 0.5
 CATALOG_WAIT_S = 1.0
 KIB = 1024
+RULES_SHOWN = 8
 
 
 def start(config: Config) -> None:
@@ -32,17 +37,24 @@ def start(config: Config) -> None:
     if running:
         click.echo(f"telem-agent runs already (process {running.pid}).", err=True)
         _print_endpoints(running.endpoints, config)
+        _warn_if_off(running.profile)
         return
     began_s = time.monotonic()
     said = control.start(["run", *_as_flags(config)], config.layout)
     click.echo(f"telem-agent started in {time.monotonic() - began_s:.2f} s (process {said['pid']}).", err=True)
     _await_catalog(config)
     _print_endpoints(said["endpoints"], config)
+    _warn_if_off(said["profile"])
     click.echo("\nPoint Claude Code at it, in the shell you start it from:\n")
     click.echo("  export CLAUDE_CODE_ENABLE_TELEMETRY=1 OTEL_METRICS_EXPORTER=otlp OTEL_LOGS_EXPORTER=otlp")
     click.echo("  export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf OTEL_METRIC_EXPORT_INTERVAL=10000")
     click.echo(f"  export OTEL_EXPORTER_OTLP_ENDPOINT={said['endpoints']['otlp_http']}")
     click.echo("\nThen ask: telem-agent query cost-analysis")
+
+
+def _warn_if_off(profile: str) -> None:
+    if profile == Profile.OFF:
+        click.secho(f"\n  {OFF_WARNING}", bold=True)
 
 
 def _await_catalog(config: Config) -> None:
@@ -77,6 +89,7 @@ def run(config: Config, ready_fd: int | None) -> None:
     def on_ready(said: dict[str, Any]) -> None:
         if ready_fd is None:
             _print_endpoints(said["endpoints"], config)
+            _warn_if_off(said["profile"])
             return
         os.write(ready_fd, orjson.dumps(said) + b"\n")
         os.close(ready_fd)
@@ -155,14 +168,26 @@ def _print_status(said: dict[str, Any], config: Config) -> None:
         click.echo(f"\n  {count} connections spoke {what}; they are served, but give that client the other port")
     for message in said["recovery"]:
         click.echo(f"\n  recovery: {message}")
-    sanitizer = said["sanitizer"]
-    if sanitizer["profile"] == "off":
-        click.echo("\n  THE SANITIZER IS OFF: secrets and personal data are stored as they come.")
-    click.echo(
-        f"\n  sanitizer: {sum(sanitizer['redactions'].values())} redactions, "
-        f"{sanitizer['errors']} values replaced because of an error"
-    )
+    _print_sanitizer(said["sanitizer"])
     click.echo(f"  versions:  {', '.join(f'{name} {version}' for name, version in said['versions'].items())}")
+
+
+def _print_sanitizer(said: dict[str, Any]) -> None:
+    _warn_if_off(said["profile"])
+    if said["policy_error"]:
+        click.secho("\n  THE POLICY WAS CHANGED AND CANNOT BE USED; the one before stays in force:", bold=True)
+        click.echo(f"  {said['policy_error']}")
+    where = f" with {said['policy_file']}" if said["policy_file"] else ""
+    click.echo(f"\n  sanitizer: profile {said['profile']}{where}, engine {said['engine']}")
+    if said["engine_is_fallback"]:
+        click.echo("             google-re2 is not here: the same answers, several times slower")
+    counts = Counter(said["redactions"])
+    shown = ", ".join(f"{rule} {count}" for rule, count in counts.most_common(RULES_SHOWN))
+    more = f" and {len(counts) - RULES_SHOWN} rules more" if len(counts) > RULES_SHOWN else ""
+    click.echo(f"             {counts.total()} redactions{f': {shown}{more}' if counts else ''}")
+    if said["errors"]:
+        where = ", ".join(f"{name} {count}" for name, count in said["errors_by_attribute"].items())
+        click.echo(f"             {said['errors']} values replaced because of an error: {where}")
 
 
 def _bytes(number: int) -> str:

@@ -21,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from telem.queries.table import QueryError
+from telem.sanitize.policy import PolicyError
 from telem.sanitize.records import DecodeError
 from telem.storage.disk import DiskFullError, LockedError
 
@@ -78,6 +79,7 @@ EXPECTED_OF_REQUESTS = (DecodeError, BodyError, BusyError, OSError)
 HINTS: tuple[tuple[type[Exception], str], ...] = (
     (LockedError, "Stop it with: telem-agent stop"),
     (ConfigError, "The settings and their defaults: telem-agent settings"),
+    (PolicyError, "Mend the file, or move it away to use the shipped policy alone."),
     (DiskFullError, "Free some space; the daemon goes on by itself."),
     (PermissionError, "Give yourself the right to it, or choose another folder with --home."),
 )

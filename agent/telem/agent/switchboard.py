@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from .grpc_door import GrpcDoor
+
 GREETING = b"PRI * HTTP/2.0"
 
 SILENCE_S = 120.0
@@ -49,14 +51,14 @@ class Switchboard:
         port_name: "gRPC" or "HTTP", what the port is meant for.
         port: its number.
         http: protocol factory of the HTTP door.
-        grpc_path: Unix socket of the gRPC door.
+        grpc: the gRPC door.
     """
 
-    def __init__(self, port_name: str, port: int, http: web.Server, grpc_path: str, misdialled: Misdialled) -> None:
+    def __init__(self, port_name: str, port: int, http: web.Server, grpc: GrpcDoor, misdialled: Misdialled) -> None:
         self.port_name = port_name
         self.port = port
         self.http = http
-        self.grpc_path = grpc_path
+        self.grpc = grpc
         self.misdialled = misdialled
 
     def __call__(self) -> asyncio.Protocol:
@@ -111,15 +113,16 @@ class Caller(asyncio.Protocol):
         transport.pause_reading()
         client = Leg(transport)
         transport.set_protocol(client)
-        self._task = asyncio.create_task(_join(client, board.grpc_path, self._heard))
+        client.joining = asyncio.create_task(_join(client, board.grpc, self._heard))
 
 
-async def _join(client: Leg, path: str, heard: bytes) -> None:
+async def _join(client: Leg, grpc: GrpcDoor, heard: bytes) -> None:
     """Connect the client with the gRPC door, both ways."""
     door = Leg(None)
     try:
-        transport, _ = await asyncio.get_running_loop().create_unix_connection(lambda: door, path)
-    except OSError:
+        transport, _ = await asyncio.get_running_loop().create_unix_connection(lambda: door, await grpc.open())
+    except (OSError, ImportError):
+        log.exception("the gRPC door does not open")
         client.close()
         return
     door.other, client.other = client, door
@@ -136,6 +139,7 @@ class Leg(asyncio.Protocol):
     def __init__(self, transport: asyncio.Transport | None) -> None:
         self._transport = transport
         self.other: Leg | None = None
+        self.joining: asyncio.Task[None] | None = None  # held here, for the loop holds tasks only weakly
         self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -1,0 +1,143 @@
+"""The policy in force: the shipped one, what the owner's `sanitize.toml` adds, and the values only she knows.
+
+Read at start, where a wrong file keeps the daemon from starting: it must never be less strict than it was asked to be.
+Looked after while it runs: a good file replaces the policy between two requests, a wrong one changes nothing, and is
+named in the log and in `status` until it is mended.
+
+The file is looked at once a second. watchfiles would tell at once, and costs 2.3 MB of resident memory for its library
+and its thread, where a daemon whose gRPC door is in use has 1 MB left of the 60 it may have; a few calls of stat() a
+second cost nothing that shows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from telem.sanitize.policy import Policy, PolicyError, Profile, parse_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .config import Config
+
+LOOK_EVERY_S = 1.0
+
+OFF_WARNING = "THE SANITIZER IS OFF: secrets and personal data are stored as they come."
+
+Stamp = tuple[tuple[str, tuple[int, int, int] | None], ...]
+"""By path, what changes when a file does: time, size, inode; None when there is no file."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A policy and the state of the files it was read from."""
+
+    policy: Policy
+    stamp: Stamp
+
+
+def load_policy(config: Config, environ: Mapping[str, str] | None = None) -> Loaded:
+    """Read the policy of a data folder. Without a file of its own it is the shipped one.
+
+    Raises:
+        PolicyError: the file, or the file of known values it names, cannot be used; the message says which and why.
+    """
+    environ = os.environ if environ is None else environ
+    path = config.layout.policy
+    stamp = _stamp(path)  # before the reading, so that a change in between is seen as one
+    text = _read(path) if path.exists() else ""
+    try:
+        policy = parse_policy(text, config.profile or None)
+        values = [environ[name] for name in policy.known_values_env if environ.get(name)]
+        if policy.known_values_file:
+            values_path = _values_path(path, policy.known_values_file)
+            stamp += _stamp(values_path)
+            values += _read(values_path).splitlines()
+        if values:
+            policy = parse_policy(text, config.profile or None, known_values=values)
+    except PolicyError as error:
+        raise PolicyError(f"{path}: {error}") from error
+    return Loaded(policy, stamp)
+
+
+def _values_path(policy_path: Path, name: str) -> Path:
+    """Relative to the file that names it; `~` is the owner's."""
+    return policy_path.parent / Path(name).expanduser()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise PolicyError(f"{path}: not UTF-8") from error
+    except OSError as error:
+        raise PolicyError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _stamp(*paths: Path) -> Stamp:
+    return tuple((str(path), _state(path)) for path in paths)
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+class PolicyWatch:
+    """Keeps the policy of a running daemon current.
+
+    Args:
+        use: puts a policy in force.
+    """
+
+    def __init__(self, config: Config, loaded: Loaded, use: Callable[[Policy], None]) -> None:
+        self.error = ""
+        self.loaded_at_s = time.time()
+        self._config = config
+        self._use = use
+        self._stamp = self._seen = loaded.stamp
+
+    async def run(self) -> None:
+        """Look for ever."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                self.look()
+            except Exception:
+                log.exception("looking at the policy failed; it goes on in a moment")
+
+    def look(self) -> None:
+        """Read the file anew if it has changed and has been left alone since the last look.
+
+        An editor that saves empties the file first, or has removed it for a moment; an empty policy is a valid one, and
+        less strict.
+        """
+        found = _stamp(*(Path(path) for path, _ in self._stamp))
+        quiet, self._seen = found == self._seen, found
+        if not quiet or found == self._stamp:
+            return
+        self._stamp = found
+        try:
+            loaded = load_policy(self._config)
+            self._use(loaded.policy)
+        except PolicyError as error:
+            self.error = str(error)
+            log.error("the sanitizing policy stays as it was: %s", error)  # noqa: TRY400 (the message says it all)
+            return
+        self._stamp = self._seen = loaded.stamp
+        self.error = ""
+        self.loaded_at_s = time.time()
+        log.info("the sanitizing policy was read anew; profile %s", loaded.policy.profile)
+        if loaded.policy.profile is Profile.OFF:
+            log.warning(OFF_WARNING)
