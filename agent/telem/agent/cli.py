@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from telem.sanitize.pseudonym import KINDS
+
 from .config import SETTINGS, Config, load
 
 if TYPE_CHECKING:
@@ -191,6 +193,69 @@ def demo(config: Config, report: bool) -> None:
     if report:
         query_commands.report(config, home)
     click.echo(f"\nDEMO: more questions about it: telem-agent query cost-analysis --home {home}", err=True)
+
+
+@cli.command()
+@with_settings("profile")
+@click.argument("text", nargs=-1)
+@click.option("--explain", is_flag=True, help="Say what would go and why, and not the text.")
+@click.option("--attr", "attribute", metavar="NAME", help="Judge it as the value of this attribute.")
+@click.option("--jsonl", metavar="FILE", help="Answer JSON strings with JSON strings, one a line; - is standard input.")
+@click.option("--dry-run", "dry", is_flag=True, help="Count by rule and line what would go from files.")
+def sanitize(
+    config: Config, text: tuple[str, ...], explain: bool, attribute: str | None, jsonl: str | None, dry: bool
+) -> None:
+    """Show a text as it would be stored. TEXT is the text, - or nothing for standard input, files with --dry-run."""
+    from . import sanitize_commands
+
+    if (explain + dry + (jsonl is not None)) > 1 or (jsonl and text):
+        raise click.UsageError("--explain, --jsonl and --dry-run are three different things; --jsonl takes no text")
+    if dry:
+        sanitize_commands.dry_run(config, text, attribute)
+    elif jsonl is None:
+        sanitize_commands.sanitize(config, text, attribute, explain=explain)
+    elif not sanitize_commands.sanitize_jsonl(config, jsonl, attribute):
+        sys.exit(EXIT_FAILED)
+
+
+class WithDefault(click.Group):
+    """A group whose first command is meant when none is named: `identity VALUE` is `identity show VALUE`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the command's name first, wherever it stands."""
+        named = next((word for word in args if word in self.commands), None)
+        rest = list(args)
+        if named is not None:
+            rest.remove(named)
+        elif args[:1] in (["-h"], ["--help"]):
+            return super().parse_args(ctx, args)
+        return super().parse_args(ctx, [named or next(iter(self.commands)), *rest])
+
+
+@cli.group(cls=WithDefault)
+def identity() -> None:
+    """Find yourself in the tables; the word `show` may be left out."""
+
+
+@identity.command()
+@with_settings()
+@click.argument("value", required=False)
+@click.option("--kind", type=click.Choice(KINDS), help="What the value is; a guess without it.")
+def show(config: Config, value: str | None, kind: str | None) -> None:
+    """Print the stand-in of VALUE, or of what git and Claude Code know of you. Nothing is stored."""
+    from . import identity_commands
+
+    identity_commands.show(config, value, kind)
+
+
+@identity.command()
+@with_settings()
+@click.option("--keep-old", is_flag=True, help="Keep the old key beside the new one, as key.DAY.retired.")
+def rotate(config: Config, keep_old: bool) -> None:
+    """Make a new key: from then on everybody gets another stand-in. The daemon must not run."""
+    from . import identity_commands
+
+    identity_commands.rotate(config, keep_old=keep_old)
 
 
 @cli.command()
