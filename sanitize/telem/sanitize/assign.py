@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from .flat import Flat, Span
-from .validators import entropy, not_masked
+from .validators import entropy, not_masked, random_text
 from .words import WORDS
 
 if TYPE_CHECKING:
@@ -30,11 +30,12 @@ VALUE_CHARS_MAX = 8192
 # Grouped by first letters, which `re` needs to be quick.
 PROMISES = (
     r"p(?:ass(?:w(?:or)?d|wort|phrase|code|key|wrd)?|wd|w|sw|sk|at|in(?:[ _-]?code)?)|s(?:ec(?:ret|urity[ _-]?code)|"
-    r"enha|alt|ig|eed|id|ession)|t(?:oken|otp)|k(?:ey(?:[_-]?data)?|ennwort)|c(?:red|ookie|ontrasena|v[vc])|auth|jwt|bearer|otp|"
+    r"enha|alt|ig|eed|id|ession)|t(?:oken|otp)|k(?:ey(?:[_-]?data)?|ennwort)|c(?:red|ookie|ontrase[n\x7f]a|v[vc])|auth|jwt|bearer|otp|"
     r"mnemonic|hmac|dsn|phrase|(?:verification|mfa|2fa)[ _-]?code"
 )
 NAME_BEFORE = re.compile(
-    r"(?:api|access|secret|private|signing|encryption|master|license|seed|recovery|auth|client|service|account)[ ]\Z",
+    r"(?:mot[ ]de|api|access|secret|private|signing|encryption|master|license|seed|recovery|auth|client|service|"
+    r"account)[ ]\Z",
     re.ASCII | re.IGNORECASE,
 )
 NAME_CHARS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")
@@ -42,28 +43,37 @@ NAME_CHARS_MAX = 80
 
 SEPARATOR = re.compile(
     r"""(?P<pair>\\*["']?,?(?:[ \t\r\n]|\\[nrt]){0,40}\\*["']?[Vv]alue\\*["']?[ \t]*[:=][ \t]*)
+    |(?P<nested>\\*["']?[ \t]*[:=]?[ \t]*\{(?:[ \t\r\n]|\\[nrt]){0,20}
+       (?:type[ ]*=[ ]*string(?:[ \t\r\n;,]|\\[nrt]){1,20})?
+       \\*["']?(?:[Vv]alue|default|secureValue)\\*["']?[ \t]*[:=][ \t]*)
+    |(?P<option>[ ]+(?:--body|--value|--secret-string|-b)[ =]\\*["']?(?=[^\s"'\\]))
     |(?P<block>["']?:[ \t]*[|>][+-]?[0-9]?(?:\n|\\n)[ \t]*)
-    |(?P<assign>\\*["'`]?[\])]?[?!]?(?:[ \t]|\x1b\[[0-9;]{0,9}m)*
+    |(?P<assign>\\*["'`]?[\])]?[?!]?(?:\*\*|__)?(?:[ \t]|\x1b\[[0-9;]{0,9}m)*
        (?::[ \t]*&?(?:'static[ ])?[A-Za-z_][\w.]*(?:\[[^\]\n]{0,30}\]|<[^>\n]{0,30}>)?
           \??(?:[ \t]*\|[ \t]*\w+){0,8}[ \t]*=(?![=>])
-       |[ \t]string[ \t]*=|<<<|===?|!==?|[:+|?]?=(?![=~])>?|:(?![:=])|<-)(?:[ \t]|\\t|\x1b\[[0-9;]{0,9}m)*)
-    |(?P<tag>>(?=[^<\s]))
+       |[ \t]string[ \t]*=|<<<|===?|!==?|[:+|?]?=(?![=~])>?|:(?![:=])|<-|->(?=[ ]?\\*["'`]))
+       (?:\*\*|__)?(?:!!(?:str|binary)[ ]|<!\[CDATA\[|(?:\r?\n|\\n)[ \t]{0,40}(?=\\*["'][^\s"'])
+       |[ \t]|\\t|\x1b\[[0-9;]{0,9}m)*)
+    |(?P<tag>>(?:<!\[CDATA\[)?(?=[^<\s]))
     |(?P<call>\\*["']?\)?[ \t]*(?:\(|\|\||\?\?|\bor\b)[ \t]*(?=\\*["'`]))
     |(?P<comma>\\*["'][ \t]*,[ \t]*(?=\\*["'`]))
     |(?P<table>[ \t]*[|\x7f][ \t]*)
-    |(?P<prose>["'`]?(?:[ ]for[ ]'[^'\n]{1,100}':[ ]?|[ ](?:for|of|to|on|in)[ ][^\n:=]{1,60}?(?:[ ]is[ ]|[ ]is:|:)[ \t]*
+    |(?P<prose>["'`]?(?:[ ]\((?=[A-Za-z0-9_+/=-]{16,500}\))|[ ]for[ ]'[^'\n]{1,100}':[ ]?
+       |[ ](?:for|of|to|on|in)[ ][^\n:=]{1,60}?(?:[ ]is[ ]|[ ]is:|:)[ \t]*
        |(?:[ ]|\t|\\t)+(?:(?:is|was|are|of|to)(?:[ ]?:)?[ \t]+)?))""",
     re.VERBOSE | re.ASCII,
 )
-QUOTE = re.compile(r"(?:[bBrRfFuU@$]{0,2})(\\{0,7})([\"'`])", re.ASCII)
+QUOTE = re.compile(r"(?:[bBrRfFuUN@$]{0,2})(\\{0,7})([\"'`])", re.ASCII)
 BARE = re.compile(r"(?:[^\s\"'`\\<\x1b\x00]|\\(?![nrtu\"'/\\`])|<(?!/))+", re.ASCII)
 NEXT_PAIR = re.compile(
-    r"[&;,|](?=[ ]?[\w.%-]{1,40}(?:=|%3D|:[ ]))|[),;\]}]{2,}|[,;](?=[{\[(])|;(?=[A-Z][\w ]{0,30}=)", re.ASCII
+    r"[&;,|](?=[ ]?[\w.%-]{1,40}(?:=|%3D|:[ ]))|[),;\]}]{2,}|[,;](?=[{\[(])|"
+    r"<(?=[A-Za-z][\w .]{0,20}>)|\]\]>|;(?=[A-Z][\w ]{0,30}=)",
+    re.ASCII,
 )
 
 CODE = re.compile(
     r"[A-Za-z_][\w.]*\(|[A-Za-z_]\w*\[|[A-Za-z_$]\w*(?:\.[A-Za-z_]\w*)+[;,)]*\Z|::|->|=>|\A[.~]{0,2}/|\A[A-Za-z]:[\\/]"
-    r"|://|\A@|\A&?[A-Za-z_]+\Z(?<![A-Z])|\A[(\[{]|\A!|\A#|\A-|\A\*|\+\+|&&|\|\||==[^=]",
+    r"|://|\A@|\A<|\A\\&|\Aarn:|\A[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z(?<![0-9])|\A&?[A-Za-z_]+\Z(?<![A-Z])|\A[(\[{]|\A!|\A#|\A-|\A\*|\+\+|&&|\|\||==[^=]",
     re.ASCII,
 )
 BARE_CODE = re.compile(r"[A-Za-z_]+(?:_[A-Za-z]+)*[0-9]?\Z", re.ASCII)
@@ -72,8 +82,14 @@ PHRASE = re.compile(r"[a-zA-Z]{3,11}(?: [a-zA-Z]{3,11}){2,23}", re.ASCII)
 HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", re.ASCII)
 
 
+INNER_NAME = re.compile(r"[A-Za-z_][A-Za-z_.-]{1,40}=(?=[^=&\s]{6})", re.ASCII)
+"""`sas_token="sig=…"`: what is secret comes after the inner name."""
+
 NUMBER = re.compile(r"[0-9.,:_-]+", re.ASCII)
-PLACE_OR_CALL = re.compile(r"\A[.~]{0,2}/[\w.-]+/|\A[A-Za-z]+://|\(\)|\A[A-Za-z_]\w*\(.*\)\Z", re.ASCII)
+PLACE_OR_CALL = re.compile(
+    r"\Aarn:|\A(?:vault|ssm|env|file|secretsmanager):|\A[.~]{0,2}/[\w.-]+/|\A[A-Za-z]+://|\(\)|\A[A-Za-z_]\w*\(.*\)\Z",
+    re.ASCII,
+)
 
 CHARS_MIN = {"password": 4, "token": 8, "key": 8, "weak": 8}
 """Shorter values are left alone: `token: abc` is an example, `password: 1234` may be someone's."""
@@ -85,6 +101,8 @@ WORD_CHARS_MIN = 16
 SHELL_WORD_CHARS_MIN = 8
 PROSE_CHARS_MIN = 6
 HUMPS_MIN = 3
+HUMP_CHARS_MAX = 5
+"""Words in `camelCase` are longer on average."""
 
 
 class Value(NamedTuple):
@@ -122,7 +140,10 @@ def _classify(name: str) -> str:
         return "seed"
     if joined in lists.code:
         return "code"
-    if (words[-1] in lists.tails and joined not in lists.key and joined != "secretid") or lists.elsewhere & set(words):
+    if (words[-1] in lists.tails and joined not in lists.key and joined != "secretid") or lists.elsewhere & {
+        *words,
+        joined,
+    }:
         return ""
     parts = {*words, *(a + b for a, b in pairwise(words)), "".join(words[-3:])}
     parts.update(ending for ending in ("password", "passwd", "secret", "apikey") if joined.endswith(ending))
@@ -184,14 +205,21 @@ def _value(text: str, start: int, stop: int, kind: str) -> Value | None:
     literal = text[value.start : value.end]
     if how in {"call", "comma", "tag", "table", "prose", "block"} and not _fits(how, kind, literal, value.quoted):
         return None
+    if (inner := INNER_NAME.match(literal)) is not None:
+        if kind == "weak":
+            return None  # a cookie, and judged as one
+        value = value._replace(start=value.start + inner.end())
+        literal = text[value.start : value.end]
     name = text[start:stop]
+    if not value.quoted and literal.lower() in name.lower():
+        return None  # `self.token_2 = token_2`
     shell = how == "assign" and text[stop : stop + 1] == "=" and name == name.upper()
     return value if is_secret(literal, kind, quoted=value.quoted, shell=shell) else None
 
 
 def _fits(how: str, kind: str, literal: str, quoted: bool) -> bool:
     if kind == "weak":
-        return False
+        return how == "comma" and quoted and _mixed(literal)
     if how == "call":
         return quoted
     if how in {"tag", "block"}:
@@ -247,21 +275,26 @@ def is_secret(value: str, kind: str, *, quoted: bool, shell: bool = False) -> bo
     if len(value) < CHARS_MIN[kind] or not not_masked(value) or _plain(value):
         return False
     if kind == "weak":
-        return _mixed(value) and not CODE.search(value) and " " not in value and entropy(value) > WEAK_ENTROPY_MIN
+        return (
+            _mixed(value)
+            and (not CODE.search(value) or _is_base64_word(value))
+            and " " not in value
+            and entropy(value) > WEAK_ENTROPY_MIN
+        )
     if " " in value or NUMBER.fullmatch(value):
         return kind == "password" and (value.isdigit() or (quoted and " " in value and _passphrase(value)))
     return _is_quoted_secret(value, kind) if quoted else _is_bare_secret(value, kind, shell=shell)
 
 
 def _is_quoted_secret(value: str, kind: str) -> bool:
-    if PLACE_OR_CALL.search(value):
+    if PLACE_OR_CALL.search(value) and not random_text(value):
         return False
     return kind == "password" or _mixed(value) or len(value) >= WORD_CHARS_MIN
 
 
 def _is_bare_secret(value: str, kind: str, *, shell: bool) -> bool:
     long_word = shell and len(value) >= (PROSE_CHARS_MIN if kind == "password" else SHELL_WORD_CHARS_MIN)
-    if CODE.search(value):
+    if CODE.search(value) and not random_text(value):
         return long_word and value.isalpha()
     if BARE_CODE.match(value) and not shell:
         return (
@@ -280,6 +313,12 @@ def _mixed(value: str) -> bool:
     others = any(not c.isalpha() and c not in "_-. " for c in value)
     humps = sum(a.islower() and b.isupper() for a, b in pairwise(value))
     return (letters and others) or humps >= HUMPS_MIN
+
+
+def _is_base64_word(value: str) -> bool:
+    """Tell base64 without a digit from a name in code."""
+    humps = sum(a.islower() and b.isupper() for a, b in pairwise(value))
+    return value.isalpha() and len(value) >= WORD_CHARS_MIN and humps * HUMP_CHARS_MAX >= len(value)
 
 
 def _plain(value: str) -> bool:

@@ -39,8 +39,11 @@ def flatten(text: str) -> Flat:
     return Flat(data.decode("ascii"), data)
 
 
-ANSI_END = re.compile(r"(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|\\e)\[[0-9;]{0,12}m\Z", re.ASCII)
-ESCAPED_END = re.compile(r"(?:\\[nrtfvb0]|%[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2})\Z", re.ASCII)
+ANSI_END = re.compile(r"(?:\x1b|\^\[|\\u001[bB]|\\x1[bB]|\\033|\\e)\[[0-9;]{0,12}m\Z", re.ASCII)
+ESCAPED_END = re.compile(
+    r"(?:\\[nrtfvb0]|(?:^|[^A-Za-z0-9])u00[0-9A-Fa-f]{2}|%[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2})\Z",
+    re.ASCII,
+)
 
 
 def starts_word(text: str, at: int) -> bool:

@@ -33,7 +33,7 @@ BLANK = 0x20
 ESCAPE = re.compile(
     r"\\u(?P<u>00[0-9A-Fa-f]{2})|\\x(?P<x>[0-9A-Fa-f]{2})|%(?P<p>[0-9A-Fa-f]{2})|&#(?P<d>\d{2,3});|"
     r"&#[xX](?P<h>[0-9A-Fa-f]{2});|&(?P<e>quot|amp|lt|gt|apos);|(?P<s>\\/)|"
-    r"(?P<a>(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|\\e)\[[0-9;]{0,12}[mK])",
+    r"(?P<a>(?:\x1b|\^\[|\\u001[bB]|\\x1[bB]|\\033|\\e)\[[0-9;]{0,12}[mK])",
     re.ASCII,
 )
 ENTITIES = {"quot": '"', "amp": "&", "lt": "<", "gt": ">", "apos": "'"}

@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from math import log2
 
 from .words import WORDS
@@ -116,7 +117,8 @@ def public_ip(value: str) -> bool:
 
 def person(value: str) -> bool:
     """Accept a name of people; refuse the names of machines and of nobody."""
-    return value.lower() not in WORDS.nobody and not value.lower().endswith("[bot]")
+    lower = value.lower()
+    return lower not in WORDS.nobody and not lower.endswith("[bot]") and MACHINES.isdisjoint(lower.split())
 
 
 def mailbox(value: str) -> bool:
@@ -130,7 +132,20 @@ def mailbox(value: str) -> bool:
 
 def not_code(value: str) -> bool:
     """Refuse calls, member accesses, variables and paths where a literal was expected."""
-    return CODE_LIKE.search(value) is None
+    return CODE_LIKE.search(value) is None or random_text(value)
+
+
+def random_text(value: str) -> bool:
+    """Tell whether a value that begins like a path is base64: long, of both cases and digits, and of no words."""
+    if RANDOM.fullmatch(value) is None:
+        return False
+    turns = sum(a.islower() != b.islower() for a, b in pairwise(value))
+    return turns * RANDOM_CHARS_A_TURN >= len(value) and has_digit(value) and entropy(value) >= RANDOM_ENTROPY_MIN
+
+
+def not_mailbox(value: str) -> bool:
+    """Refuse an e-mail address, which is no password."""
+    return re.fullmatch(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*", value) is None
 
 
 def not_port(value: str) -> bool:
@@ -145,12 +160,14 @@ def not_plain(value: str) -> bool:
 
 def credential(value: str) -> bool:
     """Accept what can follow Bearer or Basic in running text: with a digit, padded, or long and of both cases."""
+    if value.startswith("realm="):
+        return False
     return has_digit(value) or value.endswith("=") or (len(value) >= LONG_CHARS_MIN and has_digit_or_case(value))
 
 
 def not_address(value: str) -> bool:
     """Refuse the tail of an IPv6 address."""
-    return re.fullmatch(r"[0-9A-Fa-f:]*", value) is None
+    return re.fullmatch(r"[0-9A-Fa-f:./%]*", value) is None
 
 
 def not_git(value: str) -> bool:
@@ -167,6 +184,19 @@ def not_page(value: str) -> bool:
     """Refuse the last part of a path that is a file or a page rather than a person."""
     return value.rpartition(".")[2].lower() not in WORDS.file_endings
 
+
+MACHINES = frozenset(
+    {
+        *("github", "gitlab", "dependabot", "renovate", "actions", "bot", "copilot", "codex", "gemini"),
+        *("opus", "sonnet", "haiku", "code", "public", "users"),
+    }
+)
+"""Words in the names of programs that commit, and in those of folders beside people's homes."""
+
+RANDOM = re.compile(r"[A-Za-z0-9+/_-]{30,}={0,2}", re.ASCII)
+RANDOM_CHARS_A_TURN = 4
+"""Cases and digits change at every second character of base64, and at every sixth of a path."""
+RANDOM_ENTROPY_MIN = 4.2
 
 CODE_LIKE = re.compile(
     r"[A-Za-z_]\w*\(|\A[A-Za-z_]\w*(?:\.[A-Za-z_]+)+\Z|\A[$/~]|\A\./|::|->|\A\{|\A<|\A%[A-Za-z]\w*%\Z", re.ASCII
@@ -188,6 +218,7 @@ VALIDATORS: dict[str, Validator] = {
         not_address,
         not_code,
         not_git,
+        not_mailbox,
         not_masked,
         not_page,
         not_plain,
