@@ -11,18 +11,17 @@ import pytest
 from tests.daemons import CLI, clean_env, telem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of a demo that has run."""
     home = tmp_path_factory.mktemp("asked") / "mine"
     done = telem(home, "demo", "--no-report")
     assert done.returncode == 0, done.stderr
     assert not home.exists()  # the user's own folder is not touched
-    yield home.with_name("mine-demo")
+    return home.with_name("mine-demo")
 
 
 def test_the_demo_is_labelled_and_shows_a_report(tmp_path: Path) -> None:
