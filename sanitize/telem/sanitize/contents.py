@@ -119,7 +119,7 @@ class Contents:
         """Return a text without its long fenced blocks, and without contents in JSON that was cut off."""
         if self.settings.fenced_lines_max and ("```" in value or "~~~" in value):
             value = self._unfenced(value)
-        if '"' in value and CONTENT_MEMBER.search(value) is not None:
+        if '"' in value and ("path" in value or "file" in value or "filePath" in value):
             value = self._members(value)
         return value
 
@@ -141,7 +141,7 @@ class Contents:
     def _members(self, value: str) -> str:
         """Empty the contents in a text that holds JSON, whole or cut off, if a path in it goes."""
         path = next((found for match in PATH_MEMBER.finditer(value) if self.goes(found := match.group(2))), "")
-        if not path:
+        if not path or CONTENT_MEMBER.search(value) is None:
             return value
         pieces: list[str] = []
         at = 0

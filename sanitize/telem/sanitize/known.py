@@ -13,6 +13,8 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus
 
+from .tree import tree
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -87,20 +89,3 @@ def base64_pieces(value: str) -> set[str]:
 def _pattern(words: Iterable[str]) -> re.Pattern[str] | None:
     longest_first = sorted(words, key=lambda word: (-len(word), word))
     return re.compile(tree(longest_first)) if longest_first else None
-
-
-def tree(words: Iterable[str]) -> str:
-    """Return a pattern for any of the words, the longest first, as a prefix tree: `re` then tries one branch only."""
-    heads: dict[str, list[str]] = {}
-    for word in words:
-        heads.setdefault(word[:1], []).append(word[1:])
-    branches = []
-    for head, tails in sorted(heads.items()):
-        if not head:
-            continue
-        rest = tree(tails) if any(tails) else ""
-        branches.append(re.escape(head) + rest)
-    body = branches[0] if len(branches) == 1 else "|".join(branches)
-    if "" in heads:
-        return f"(?:{body})?" if body else ""
-    return body if len(branches) == 1 else f"(?:{body})"

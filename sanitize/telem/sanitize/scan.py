@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from .assign import assignments
 from .detect import cookies, private_keys
-from .engines import Engine, Mark, best_engine, full_match, linear_pattern
+from .engines import RUNS, Engine, Mark, best_engine, full_match, linear_pattern
 from .flat import Flat, Span, flatten, merge, starts_word
 from .known import KnownValues
 from .pseudonym import STAND_IN, Pseudonyms, is_stand_in
-from .unwrap import Unwrapper
+from .unwrap import views
 from .validators import VALIDATORS, entropy_high
 
 if TYPE_CHECKING:
@@ -79,7 +79,6 @@ class Scanner:
         self._finds: dict[int, Find] = {}
         marks, self._owners = _marks(self.rules)
         self._gate = self.engine.gate(marks)
-        self._unwrap = Unwrapper(self.engine)
         self._allow = frozenset(allow)
         self._allow_domains = frozenset(allow_domains)
         self._allow_patterns = [full_match(pattern) for pattern in allow_patterns]
@@ -111,7 +110,7 @@ class Scanner:
         """Return everything that a rule claims, allowed or not, in no order."""
         flat = flatten(text)
         found = self._look(flat)
-        for view in self._unwrap.views(flat):
+        for view in views(flat):
             found += [view.back(span) for span in self._look(view.flat)]
         if self._known is not None:
             found += [Span(start, end, KNOWN_VALUE, "", -1) for start, end in self._known.spans(text)]
@@ -180,7 +179,9 @@ def _marks(rules: tuple[Rule, ...]) -> tuple[list[Mark], list[list[int]]]:
     owners: dict[Mark, list[int]] = {}
     for index, rule in enumerate(rules):
         for trigger in () if rule.gate else rule.triggers:
-            owners.setdefault(Mark(trigger, pattern=False, ignore_case=rule.ignore_case), []).append(index)
+            in_run = rule.find == "token" and rule.edge and not rule.group and RUNS.fullmatch(trigger + "x" * 11)
+            mark = Mark(trigger, pattern=False, ignore_case=rule.ignore_case, in_run=bool(in_run))
+            owners.setdefault(mark, []).append(index)
         if rule.gate:
             # A gate of its own stands for the triggers, where they are too short to gate with.
             owners.setdefault(Mark(rule.gate, pattern=True, ignore_case=rule.ignore_case), []).append(index)
