@@ -77,11 +77,13 @@ class Rule:
 @cache
 def shipped_rules() -> tuple[Rule, ...]:
     """Return all rules that come with the program, in order of precedence."""
+    return tuple(rule for family in FAMILIES for rule in family_rules(family))
+
+
+def family_rules(family: str) -> list[Rule]:
+    """Return the rules of one file."""
     folder = resources.files(__package__) / "rules"
-    rules: list[Rule] = []
-    for family in FAMILIES:
-        rules += parse_rules((folder / f"{family}.toml").read_text(encoding="utf-8"))
-    return tuple(rules)
+    return parse_rules((folder / f"{family}.toml").read_text(encoding="utf-8"))
 
 
 def parse_rules(text: str) -> list[Rule]:
