@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -256,6 +257,22 @@ def rotate(config: Config, keep_old: bool) -> None:
     from . import identity_commands
 
     identity_commands.rotate(config, keep_old=keep_old)
+
+
+@cli.group()
+def selftest() -> None:
+    """Try on this machine what is promised."""
+
+
+@selftest.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Leave what the daemon wrote in this new folder.")
+def privacy(as_json: bool, keep: Path | None) -> None:
+    """Send fake secrets to a throw-away daemon by every way there is, and search every byte it wrote for them."""
+    from .selftest import commands
+
+    if not commands.privacy(as_json, keep):
+        sys.exit(EXIT_FAILED)
 
 
 @cli.command()

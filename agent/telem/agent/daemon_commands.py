@@ -40,7 +40,7 @@ def start(config: Config) -> None:
         _warn_if_off(running.profile)
         return
     began_s = time.monotonic()
-    said = control.start(["run", *_as_flags(config)], config.layout)
+    said = control.start(["run", *as_flags(config)], config.layout)
     click.echo(f"telem-agent started in {time.monotonic() - began_s:.2f} s (process {said['pid']}).", err=True)
     _await_catalog(config)
     _print_endpoints(said["endpoints"], config)
@@ -64,7 +64,7 @@ def _await_catalog(config: Config) -> None:
         time.sleep(0.02)
 
 
-def _as_flags(config: Config) -> list[str]:
+def as_flags(config: Config) -> list[str]:
     """The settings in force as flags, so that the child does not depend on this shell's environment."""
     flags = []
     for setting in SETTINGS:

@@ -66,15 +66,10 @@ def _input() -> str:
 def _explain(redactor: Redactor, text: str, attribute: str | None) -> None:
     findings = redactor.explain(text, attribute)
     for found in findings:
-        click.echo(
-            f"{found.start}-{found.end}  {found.rule_id}  {found.action}: {_plain(found.sentence)}  ({_plain(found.why)})"
-        )
+        what, why = found.sentence.rstrip("."), found.why.rstrip(".")
+        click.echo(f"{found.start}-{found.end}  {found.rule_id}  {found.action}: {what}  ({why})")
     if not findings:
         click.echo("nothing found: it would be stored as it is", err=True)
-
-
-def _plain(sentence: str) -> str:
-    return sentence.rstrip(".")
 
 
 def sanitize_jsonl(config: Config, source: str, attribute: str | None) -> bool:
@@ -138,7 +133,7 @@ def _count(redactor: Redactor, lines: Iterable[str], attribute: str | None) -> d
 
 
 def _pieces(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """A line that may be JSON by itself, or lines together, since a key or a block of code has several; with its number."""
+    """Numbered pieces: a line that may be JSON by itself, or lines together, since keys and code have several."""
     kept: list[str] = []
     first, size = 1, 0
     for number, line in enumerate(lines, 1):
