@@ -254,3 +254,16 @@ def test_memories_are_bounded() -> None:
     assert len(redactor._kept) <= CLEAN_VALUES_MAX
     assert len(redactor._handlers) <= HANDLERS_MAX + 1
     assert len(redactor._names) <= HANDLERS_MAX + len(redactor._known_names()) + 1
+
+
+@pytest.mark.parametrize("name", ["password", "db.password", "x.api_token", "http.header.x-api-key", "clientSecret"])
+def test_a_name_that_promises_a_secret_is_believed(name: str) -> None:
+    """At the top as in a map, for a text and for each of a list; the same text elsewhere is no secret."""
+    redactor = Redactor(shipped_policy(), KEY)
+    secret = "vK9-xTr0ub4dor.Qz7"
+    assert redactor.attribute("note", secret) == secret
+    assert redactor.attribute(name, secret) == "[REDACTED:assignment]"
+    assert redactor.attribute(name, "[REDACTED:assignment]") == "[REDACTED:assignment]"
+    assert redactor.attribute(name, [secret]) == ["[REDACTED:assignment]"]
+    assert redactor.attribute("outer", {name: [secret]}) == {name: ["[REDACTED:assignment]"]}
+    assert redactor.memory(name) == {}

@@ -189,13 +189,28 @@ class Redactor:
             return lambda value: counts(value) if value else value
         if rule.action is Action.ALLOW:
             return whole
+        return self._scanning(key)
+
+    def _scanning(self, key: str) -> Handler:
         where = self.name(key)
+        if kind := secret_class(key):
+            return lambda value: self._promised(where, kind, value)
 
         def scan(value: str) -> str:
             return self._scan(where, value)
 
         self._memories[scan] = self._clean
         return scan
+
+    def _promised(self, where: str, kind: str, value: str) -> str:
+        """Judge the value of an attribute whose name promises a secret; what is clean elsewhere may be one here."""
+        try:
+            if _is_open(value) and is_secret(value, kind, quoted=True):
+                self._note("assignment", where)
+                return marker("assignment")
+        except Exception:  # noqa: BLE001 (fail closed, whatever it was)
+            return self._failed(where)
+        return self._scan(where, value)
 
     def _hash(self, kind: str) -> Handler:
         of = self.pseudonyms.of
@@ -254,7 +269,7 @@ class Redactor:
             return value
         if isinstance(value, bytes):
             return self._bytes(key, value)
-        return self._walk(self.name(key), value, 0)
+        return self._walk(self.name(key), value, 0, key)
 
     def _bytes(self, key: str, value: bytes) -> bytes:
         text = value.decode("utf-8", "replace")
@@ -303,7 +318,7 @@ class Redactor:
         clean = self._walk(where, parsed, depth)
         return value if clean == parsed else orjson.dumps(clean).decode()
 
-    def _walk(self, where: str, value: Attribute, depth: int) -> Attribute:
+    def _walk(self, where: str, value: Attribute, depth: int, name: str = "") -> Attribute:
         if isinstance(value, str):
             if depth < DEPTH_MAX and value[:1] in "{[" and len(value) > 1:
                 value = self._json(where, value, depth + 1)
@@ -313,7 +328,7 @@ class Redactor:
         if depth >= DEPTH_MAX:
             return value if isinstance(value, (bool, int, float, type(None))) else self._too_deep(where, value)
         if isinstance(value, list):
-            return self._list(where, value, depth)
+            return self._list(where, value, depth, name)
         if isinstance(value, dict):
             return self._dict(where, value, depth)
         return value
@@ -322,13 +337,16 @@ class Redactor:
         text = _dump(value)
         return self.scanner.clean(text, lambda rule: self._note(rule, where))
 
-    def _list(self, where: str, items: list[Attribute], depth: int) -> list[Attribute]:
-        """Clean a list; an element after `--password` is a password, as in the arguments of a command."""
+    def _list(self, where: str, items: list[Attribute], depth: int, name: str) -> list[Attribute]:
+        """Clean a list; an element after `--password` is a password, as in the arguments of a command.
+
+        The others have the name of the list, as the values of a header have.
+        """
         clean: list[Attribute] = []
-        flag = ""
+        flag = name
         for item in items:
             clean.append(self._named(where, flag, item, depth))
-            flag = item[1:].lstrip("-") if isinstance(item, str) and item[:1] == "-" and "=" not in item else ""
+            flag = item[1:].lstrip("-") if isinstance(item, str) and item[:1] == "-" and "=" not in item else name
         return clean
 
     def _dict(self, where: str, items: dict[str, Attribute], depth: int) -> dict[str, Attribute]:
@@ -352,7 +370,7 @@ class Redactor:
         if kind and isinstance(item, str) and _is_open(item) and is_secret(item, kind, quoted=True):
             self._note("assignment", where)
             return marker("assignment")
-        return self._walk(where, item, depth + 1)
+        return self._walk(where, item, depth + 1, name)
 
 
 def _dump(value: Attribute) -> str:

@@ -106,6 +106,8 @@ def _attributes(deal: Deal, where: str) -> dict[str, Any]:
             "password": NAMED_SECRET,
         },
         "selftest.pair": {"name": "api_token", "value": NAMED_SECRET},
+        "selftest.password": NAMED_SECRET,
+        "selftest.header.x-api-key": [NAMED_SECRET],
         "selftest.list": [text(f"{where} item of a list"), "--password", NAMED_SECRET],
         "selftest.bytes": text(f"{where} bytes").encode(),
         "selftest.json": json.dumps({"inner": [text(f"{where} JSON in a text")], "password": NAMED_SECRET}),
