@@ -1,6 +1,6 @@
 """The daemon: an ordered list of starts and its mirror of stops.
 
-lock → policy → recover → gate → journals → gRPC door → sockets → keeper        and back, from the right
+lock → ports → policy → recover → gate → journals → gRPC door → sockets → keeper        and back, from the right
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def run(config: Config) -> Report:
     began_s = time.monotonic()
     report = Report()
     flock = canaries()
-    report.canaries, report.rules = len(flock), len({canary.rule for canary in flock})
+    report.canaries, report.rules = len(flock), len({canary.rule.partition(" in ")[0] for canary in flock})
     said = control.start(["run", *as_flags(config)], config.layout)
     try:
         running = control.Running(said["pid"], said["endpoints"], said["started_at_s"])
