@@ -26,6 +26,11 @@ NAMES_MAX = 10_000
 VALUE_CHARS_MAX = 8192
 """A longer value is cut here; the rest is taken by the next round or is no secret."""
 
+READ_TIMES_MAX = 2
+SHORT_CHARS_MAX = 128
+"""In `password=password=…` every value is the rest of the text. Once twice the text was read, values are cut and
+names inside them passed over."""
+
 # The words that make a name worth reading.
 # Grouped by first letters, which `re` needs to be quick.
 PROMISES = (
@@ -158,6 +163,7 @@ def assignments(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Itera
 
     def find(flat: Flat) -> Iterator[Span]:
         text, done = flat.text, 0
+        budget = READ_TIMES_MAX * len(text) + VALUE_CHARS_MAX
         for (at, end), *_ in words(flat):
             if at < done:
                 continue
@@ -166,7 +172,10 @@ def assignments(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Itera
             kind = secret_class(text[start:stop].replace(" ", "_"))
             if not kind:
                 continue
-            value = _value(text, start, stop, kind)
+            value, read = _value(text, start, stop, kind, VALUE_CHARS_MAX if budget > 0 else SHORT_CHARS_MAX)
+            budget -= read
+            if budget < 0:
+                done = stop + read
             if value is not None:
                 done = max(stop, value.start)
                 yield Span(value.start, value.end, rule.id, rule.kind, rank)
@@ -191,17 +200,25 @@ def _name(text: str, at: int, end: int) -> tuple[int, int]:
     return start, stop
 
 
-def _value(text: str, start: int, stop: int, kind: str) -> Value | None:
+def _value(text: str, start: int, stop: int, kind: str, room: int) -> tuple[Value | None, int]:
+    """Return the secret that follows a name, if there is one, and how many characters were read for that."""
     separator = SEPARATOR.match(text, stop)
     if separator is None:
-        return None
+        return None, 0
     how = separator.lastgroup or ""
     if kind in {"phrase", "seed"} and (phrase := SEED.match(text, separator.end())):
-        return Value(phrase.start(), phrase.end(), quoted=False)
+        return Value(phrase.start(), phrase.end(), quoted=False), len(phrase.group())
     before = text[max(0, start - 2) : start]
-    value = _read(text, separator.end(), stops="&#" if before[-1:] in {"?", "&"} else "@" if before == "//" else "")
+    stops = "&#" if before[-1:] in {"?", "&"} else "@" if before == "//" else ""
+    value = _read(text, separator.end(), room, stops=stops)
     if value is None:
-        return None
+        return None, 0
+    secret = _judged(text, value, (start, stop), kind, how)
+    return secret, value.end - value.start
+
+
+def _judged(text: str, value: Value, named: tuple[int, int], kind: str, how: str) -> Value | None:
+    start, stop = named
     literal = text[value.start : value.end]
     if how in {"call", "comma", "tag", "table", "prose", "block"} and not _fits(how, kind, literal, value.quoted):
         return None
@@ -227,9 +244,9 @@ def _fits(how: str, kind: str, literal: str, quoted: bool) -> bool:
     return _mixed(literal) and len(literal) >= PROSE_CHARS_MIN and " " not in literal
 
 
-def _read(text: str, at: int, *, stops: str) -> Value | None:
+def _read(text: str, at: int, room: int, *, stops: str) -> Value | None:
     """Read the value at `at`: to the quote that closes it, or to where a bare word ends."""
-    limit = min(len(text), at + VALUE_CHARS_MAX)
+    limit = min(len(text), at + room)
     quote = QUOTE.match(text, at, limit)
     if quote is not None and (quote.group(1) or text[at] != "\\"):
         return _quoted(text, quote, limit)

@@ -27,7 +27,9 @@ GAP = r"(?:[ \t\r\n\"'+,|>:#*;()-]|\\+[nrt\"'\n]|\d{1,6}(?=[ \t\x7f|:])|\x7f)"
 HEADER = r"(?:Proc-Type|DEK-Info|Version|Comment|Hash|Charset)[^\n\\]{0,80}"
 LINES = re.compile(rf"(?:{GAP}{{0,24}}(?:{HEADER}|[A-Za-z0-9+/=_]{{32,}}))*", re.ASCII)
 LAST = re.compile(rf"{GAP}{{0,24}}((?=[A-Za-z]*[0-9+/=])[A-Za-z0-9+/]{{4,}}={{0,2}})", re.ASCII)
-LINES_BEFORE = re.compile(rf"(?:[A-Za-z0-9+/=]{{16,}}{GAP}{{1,24}})+\Z", re.ASCII)
+GAP_BACKWARDS = r"(?:[ \t\r\n\"'+,|>:#*;()-]|[nrt\"'\n]\\+|(?<=[ \t\x7f|:])\d{1,6}|\x7f)"
+LINES_BACKWARDS = re.compile(rf"(?:{GAP_BACKWARDS}{{1,24}}[A-Za-z0-9+/=]{{16,}})+", re.ASCII)
+"""Of the text turned round: from its end there is one way to read it, from its beginning there are many."""
 
 
 def private_keys(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iterable[Span]]:
@@ -48,10 +50,10 @@ def private_keys(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iter
             if at - begin.end() >= KEY_CHARS_MIN or end is not None:
                 yield Span(begin.start(), at, rule.id, rule.kind, rank)
         for end in END.finditer(text):
-            if end.start() >= at and (
-                body := LINES_BEFORE.search(text[max(0, end.start() - KEY_CHARS_MAX) : end.start()])
-            ):
+            before = text[max(at, end.start() - KEY_CHARS_MAX) : end.start()]
+            if body := LINES_BACKWARDS.match(before[::-1]):
                 yield Span(end.start() - len(body.group()), end.end(), rule.id, rule.kind, rank)
+            at = max(at, end.end())
 
     return find
 

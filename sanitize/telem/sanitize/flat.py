@@ -54,6 +54,8 @@ def starts_word(text: str, at: int) -> bool:
     if at == 0 or not text[at - 1].isalnum():
         return True
     before = text[max(0, at - 24) : at]
+    if "\\" not in before and "%" not in before and "[" not in before and "u00" not in before:
+        return False
     return ESCAPED_END.search(before) is not None or (before[-1] == "m" and ANSI_END.search(before) is not None)
 
 
