@@ -98,15 +98,18 @@ HARMLESS = (
     """
 commit {h40}|sha256:{h64}|"integrity": "sha512-{b86}=="|image@sha256:{h64}|toolu_01{a22}|req_011{a21}|i-{h17}|h1:{b43}=
 chatcmpl-{a29}|main.{h20}.css|data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAA{b400}
-ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{b43}|SHA256:{b43}|0x{h40}|run {d11}|10.{o}.{o}.3:8080|192.168.{o}.{o}|Chrome/120.0.6099.{o}|{h4}:{h4} x|nonce-{b22}==
+ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{b43}|SHA256:{b43}|0x{h40}|run {d11}|10.{o}.{o}.3:8080|192.168.{o}.{o}
+Chrome/120.0.6099.{o}|{h4}:{h4} x|nonce-{b22}==
 --hash=sha256:{h64} \\|index {h7}..{h7} 100644|{{"input_tokens":{d5},"output_tokens":{d4}}}|user#{d6}
-"version": "1.{o}.{o}"|GITHUB_TOKEN: ${{{{ secrets.GITHUB_TOKEN }}}}|token = get_token()|password: str|const secret = await fetchSecret(id);
+"version": "1.{o}.{o}"|GITHUB_TOKEN: ${{{{ secrets.GITHUB_TOKEN }}}}|token = get_token()|password: str
+const secret = await fetchSecret(id);
 key={{item.id}}|postgres://user:password@localhost/db|curl -H "Authorization: Bearer $TOKEN" x|docker run -u 1000:1000 x
 password=$(cat /run/pw)|"token": {{"type": "string"}}|secret: <your-secret>|api_key="changeme"|session = Session()
 bcrypt.compare(password, user.hash)|JWT_EXPIRES_IN=7d|PASSWORD_MIN_LENGTH=12|auth_url = "https://x.test/login"
 test_authentication_with_expired_tokens_returns_401|hf_hub_download_with_retries|npm_config_registry|task-runner-{l6}
 secret: arn:aws:secretsmanager:eu-west-1:123456789012:secret:x|password: op://vault/item/field
-traceparent: 00-{h32}-{h16}-01|uses: actions/checkout@v4|npm i @types/node@20.1.2|/home/runner/work|git@github.com:o/r.git|2026-01-1{d1}T10:00:00Z
+traceparent: 00-{h32}-{h16}-01|uses: actions/checkout@v4|npm i @types/node@20.1.2|/home/runner/work
+git@github.com:o/r.git|2026-01-1{d1}T10:00:00Z
 Co-Authored-By: Claude <noreply@anthropic.com>|drwxr-xr-x 3 root root 4096 Jan 1 00:00 .|8.8.8.8|std::vector<int>
 """.strip()
     .replace("\n", "|")

@@ -177,7 +177,7 @@ def assignments(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Itera
             if budget < 0:
                 done = stop + read
             if value is not None:
-                done = max(stop, value.start)
+                done = max(done, stop, value.start)
                 yield Span(value.start, value.end, rule.id, rule.kind, rank)
 
     return find
