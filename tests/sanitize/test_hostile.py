@@ -1,9 +1,12 @@
-"""No input, however hostile, takes long: 50 ms for 64 KB on a quiet core, with room for a slow one."""
+"""No input, however hostile, makes judging grow faster than the input does.
+
+What it takes is measured in `bench/`; here a text is judged at two lengths. Eight times the text takes about eight
+times as long when the work is linear, and sixty-four times when it is quadratic, on a slow machine as on a quick one.
+"""
 
 from __future__ import annotations
 
 import random
-import re
 import time
 
 import pytest
@@ -20,32 +23,33 @@ ENGINES: list[Engine] = [Linear(), Pure()] if HAS_RE2 else [Pure()]
 REDACTORS = {engine.name: Redactor(shipped_policy(), b"k" * 32, engine=engine) for engine in ENGINES}
 TRIGGERS = sorted({trigger for rule in shipped_rules() for trigger in rule.triggers})
 EXAMPLES = [example.text for rule in shipped_rules() for example in rule.must_match]
-CHARS = 16_384
-ROOM = {"re2": 12.0, "re": 60.0}
-"""How much longer than searching the text 40 times for what is not there a text may take; 50 ms for 64 KB is 12."""
+CHARS_SHORT, CHARS_LONG = 4_096, 32_768
+GROWTH_MAX = 28.0
+"""Between 8, which is linear, and 64, which is quadratic."""
 
+NOTICEABLE_S = 0.1
+"""A text that takes less is fine however it came to that."""
 
-def calibration() -> float:
-    """CPU seconds of a fixed piece of work, so that a slow machine is not taken for a slow rule."""
-    text = "abcdefgh" * (CHARS // 8)
-    search = re.compile(r"[a-h]{3}[x-z]").search
-    start = time.process_time()
-    for _ in range(40):
-        search(text)
-    return time.process_time() - start
-
-
-UNIT = max(min(calibration() for _ in range(3)), 0.01)
+SAMPLE = 40
+"""Triggers looked at in one run, another choice each time the rules change."""
 
 
 def judge(engine: str, text: str) -> float:
-    """CPU seconds of judging a text, the better of two."""
+    """CPU seconds of judging a text, the better of two: the first one may compile rules."""
     took = []
     for _ in range(2):
         start = time.process_time()
         assert REDACTORS[engine].text(text) != FAILED
         took.append(time.process_time() - start)
     return min(took)
+
+
+def is_tame(engine: str, piece: str) -> bool:
+    """Does judging repetitions of `piece` grow like their length?"""
+    long_s = judge(engine, (piece * CHARS_LONG)[:CHARS_LONG])
+    if long_s < NOTICEABLE_S:
+        return True
+    return long_s / judge(engine, (piece * CHARS_SHORT)[:CHARS_SHORT]) < GROWTH_MAX
 
 
 PIECES = [
@@ -59,24 +63,23 @@ PIECES = [
 
 @pytest.mark.parametrize("engine", REDACTORS)
 @pytest.mark.parametrize("piece", PIECES, ids=range(len(PIECES)))
-def test_repeating_a_piece_takes_no_more_than_a_moment(engine: str, piece: str) -> None:
-    assert judge(engine, (piece * CHARS)[:CHARS]) < ROOM[engine] * UNIT
+def test_repeating_a_piece_grows_with_its_length(engine: str, piece: str) -> None:
+    assert is_tame(engine, piece)
 
 
 @pytest.mark.parametrize("engine", REDACTORS)
-def test_every_trigger_repeated_takes_no_more_than_a_moment(engine: str) -> None:
-    slow = {trigger for trigger in TRIGGERS if judge(engine, (trigger * 2_000)[:2_000]) > ROOM[engine] * UNIT / 2}
-    assert slow == set()
+def test_repeating_a_trigger_grows_with_its_length(engine: str) -> None:
+    chosen = random.Random(len(TRIGGERS)).sample(TRIGGERS, SAMPLE)
+    assert [trigger for trigger in chosen if not is_tame(engine, trigger)] == []
 
 
 pieces = st.one_of(st.sampled_from(PIECES), st.sampled_from(TRIGGERS), st.sampled_from(EXAMPLES))
 
 
 @given(st.lists(pieces, min_size=1, max_size=3), st.sampled_from(sorted(REDACTORS)))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_any_few_pieces_repeated_take_no_more_than_a_moment(parts: list[str], engine: str) -> None:
-    whole = "".join(parts)
-    assert judge(engine, (whole * (4_096 // len(whole) + 1))[:4_096]) < ROOM[engine] * UNIT
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_few_pieces_repeated_grow_with_their_length(parts: list[str], engine: str) -> None:
+    assert is_tame(engine, "".join(parts))
 
 
 def test_random_inputs_are_answered_alike_and_once() -> None:

@@ -1,4 +1,7 @@
-"""The generated documents: `docs/settings.md` and `docs/cli.md`, from the table of settings and the commands.
+"""The generated documents.
+
+`docs/settings.md` and `docs/cli.md` come from the table of settings and the commands, the tables of
+`docs/DATA-SANITIZATION.md` from the rules and the shipped policy.
 
 python -m telem.agent.docs --check    are they current? (exit status 1 when not)
 python -m telem.agent.docs --write    write them anew
@@ -12,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from telem.sanitize.describe import renewed
 
 from .cli import cli
 from .config import SETTINGS, Setting
@@ -79,7 +84,16 @@ def cli_markdown() -> str:
     return "\n".join(parts).rstrip() + "\n"
 
 
-DOCUMENTS: dict[str, Callable[[], str]] = {"settings.md": settings_markdown, "cli.md": cli_markdown}
+def sanitization_markdown() -> str:
+    """`docs/DATA-SANITIZATION.md`, with the part made from the rules and the policy written anew."""
+    return renewed(_read(FOLDER / "DATA-SANITIZATION.md"))
+
+
+DOCUMENTS: dict[str, Callable[[], str]] = {
+    "settings.md": settings_markdown,
+    "cli.md": cli_markdown,
+    "DATA-SANITIZATION.md": sanitization_markdown,
+}
 """File name -> what it has to hold."""
 
 

@@ -37,7 +37,7 @@ KINDS_MIN = 4
 
 LEADING_ESCAPE = re.compile(r"(?<=\\)(?:[nrt]|[ux]?(?:00)?[0-9a-fA-F]{2})|(?<=%)[0-9A-Fa-f]{2}", re.ASCII)
 
-CUT_BODY = re.compile(r"[A-Za-z0-9]{8}[A-Za-z0-9_.+/=-]*", re.ASCII)
+CUT_BODY = re.compile(r"[A-Za-z0-9]{8}[A-Za-z0-9_.+/=-]{0,400}", re.ASCII)  # unbounded, it was quadratic
 CUT_MARK = re.compile(r"\Z|\x7f|\.{3}|[ ]?[\[<(](?:[Tt]runc|TRUNC|cut|snip|\.\.\.|\x7f)", re.ASCII)
 DIGIT_SHARE_MIN = 8
 """One character in eight of a token in lower case is a digit; of a name in `snake_case`, fewer."""
