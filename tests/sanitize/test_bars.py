@@ -59,7 +59,7 @@ let password: String = "{}"|private static final String API_KEY = "{}";|password
 <add key="Password" value="{}" />|--password={}|the token is: {}|Pwd={};Database=x|:api_key => "{}"|requirepass {}
 MYSQL_ROOT_PASSWORD: {}|-e MYSQL_PASSWORD={} x|Passwort: {}|getenv("API_KEY", "{}")|process.env.TOKEN ?? '{}'
 client_secret={}|"refresh_token" : "{}"|auth_token => {}|aws_secret_access_key = {}|x AccountKey={};E=y|cf_token={}
-//packages.example.org/:_authToken={}|const token: string = `{}`;|variable "token" {{ default = "{}" }}|api_key: !!str {}
+//npm.example.org/:_authToken={}|const token: string = `{}`;|variable "token" {{ default = "{}" }}|api_key: !!str {}
 setApiKey("{}")|--from-literal=api_key={}|gh secret set NPM_TOKEN --body "{}"|{{"name":"API_KEY","value":"{}"}}
 Environment="API_TOKEN={}"|"adminPassword": {{ "value": "{}" }}|psk="{}"|**Password:** {}|password -> "{}"
 """.strip()
