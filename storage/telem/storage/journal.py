@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .layout import Layout
 
 SEGMENT_LIMIT_BYTES = 16 * 1024 * 1024
-"""A segment is closed when it reaches this: 20,000 Claude-Code-like rows, read by a shell in 20 ms."""
+"""A segment is closed when it reaches this: 17,000 Claude-Code-like rows, counted by a shell in 25 ms."""
 
 _COMMIT = b'{"commit":'
 

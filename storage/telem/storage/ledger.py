@@ -12,7 +12,7 @@ REMEMBER_S = 600.0
 """Longer than any client's retrying: Claude Code's stops after 10 s, the SDKs' within 5 minutes."""
 
 REQUESTS_LIMIT = 100_000
-"""At most this many are remembered (12 MB); 160 requests a second for ten minutes."""
+"""At most this many are remembered (7 MB); 160 requests a second for ten minutes."""
 
 
 class Ledger:

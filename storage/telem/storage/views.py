@@ -127,7 +127,7 @@ def _parquet(signal: Signal, source: str) -> str:
 
 
 def _shell_relation(layout: Layout, signal: Signal, cutoff: str) -> str:
-    """The form that gave no wrong count in 2,011 queries against a compacting writer.
+    """The form that stays right against a compacting writer (229 shells, 70 compactions: no wrong count).
 
     The rows of the last days and the list of segments they came from are one materialized scan, so neither can be newer
     than the other; a retired segment is emptied before it is removed, so a listed file is always there to be opened.
