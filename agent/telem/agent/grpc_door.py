@@ -1,7 +1,7 @@
 """Opens the gRPC door when the first client speaks gRPC, and not before.
 
 Importing grpc and running its server takes 10 MB, which most installations never need: HTTP is what the documents
-recommend. The first connection waits for the import; nothing of it is lost, for the switchboard holds what it has heard.
+recommend. The first connection waits for the import; nothing of it is lost, for the switchboard holds what it heard.
 """
 
 from __future__ import annotations
