@@ -8,7 +8,7 @@ sanitized?" is a question for the type checker.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -69,7 +69,6 @@ class Batch:
     signal: Signal
     groups: list[Group]
     received_at_ns: int
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

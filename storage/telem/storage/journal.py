@@ -71,11 +71,6 @@ class Journal:
         self.closed: list[int] = []
 
     @property
-    def size_bytes(self) -> int:
-        """Bytes in the segment being written."""
-        return self._open.size if self._open else 0
-
-    @property
     def is_open(self) -> bool:
         """Is a segment being written?"""
         return self._open is not None
