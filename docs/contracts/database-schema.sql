@@ -20,6 +20,8 @@ CREATE TABLE raw_logs (
     "scope_name" VARCHAR, -- Instrumentation scope.
     "scope_version" VARCHAR, -- Version of the scope.
     "scope_meta" VARCHAR, -- Schema URL, attributes and dropped count of the scope, if any.
+    "source" VARCHAR, -- How the record came here: `transcript`, `hook` or `hand`; NULL for what clients export themselves.
+    "sample_ratio" DOUBLE, -- Share of sessions whose records of this type are kept; NULL is 1: all.
     "event_type" VARCHAR, -- Canonical type: `user_prompt`, `tool_call`, `api_request`, `api_error`, `validation_result`; NULL for all others.
     "observed_lag_us" BIGINT, -- [µs] observed time less `time`; NULL when not sent.
     "observed_rem_ns" BIGINT, -- [ns] Nanoseconds of the observed time beyond its microsecond.
@@ -108,6 +110,8 @@ CREATE TABLE raw_metrics (
     "scope_name" VARCHAR, -- Instrumentation scope.
     "scope_version" VARCHAR, -- Version of the scope.
     "scope_meta" VARCHAR, -- Schema URL, attributes and dropped count of the scope, if any.
+    "source" VARCHAR, -- How the record came here: `transcript`, `hook` or `hand`; NULL for what clients export themselves.
+    "sample_ratio" DOUBLE, -- Share of sessions whose records of this type are kept; NULL is 1: all.
     "metric" VARCHAR, -- Name of the metric.
     "description" VARCHAR, -- Its description.
     "unit" VARCHAR, -- Its unit.
@@ -181,6 +185,8 @@ CREATE TABLE raw_traces (
     "scope_name" VARCHAR, -- Instrumentation scope.
     "scope_version" VARCHAR, -- Version of the scope.
     "scope_meta" VARCHAR, -- Schema URL, attributes and dropped count of the scope, if any.
+    "source" VARCHAR, -- How the record came here: `transcript`, `hook` or `hand`; NULL for what clients export themselves.
+    "sample_ratio" DOUBLE, -- Share of sessions whose records of this type are kept; NULL is 1: all.
     "trace_id" VARCHAR, -- Trace, 32 hex digits.
     "span_id" VARCHAR, -- Span, 16 hex digits.
     "parent_span_id" VARCHAR, -- Parent span; NULL for a root.
@@ -317,6 +323,8 @@ CREATE TABLE events (
     "time_from" VARCHAR, -- Where `time` was taken from when the record had none: `observed` or `received`.
     "otlp_event_name" VARCHAR, -- The event_name field as sent.
     "dropped_attributes_count" BIGINT, -- Attributes the client dropped itself; NULL is 0.
+    "source" VARCHAR, -- How the record came here: `transcript`, `hook` or `hand`; NULL for what clients export themselves.
+    "sample_ratio" DOUBLE, -- Share of sessions whose records of this type are kept; NULL is 1: all.
     "scope_name" VARCHAR, -- Instrumentation scope.
     "scope_version" VARCHAR, -- Version of the scope.
     "scope_meta" JSON, -- Schema URL, attributes and dropped count of the scope, if any.
@@ -401,6 +409,8 @@ CREATE TABLE telemetry_events (
     "time_from" VARCHAR, -- Where `time` was taken from when the record had none: `observed` or `received`.
     "otlp_event_name" VARCHAR, -- The event_name field as sent.
     "dropped_attributes_count" BIGINT, -- Attributes the client dropped itself; NULL is 0.
+    "source" VARCHAR, -- How the record came here: `transcript`, `hook` or `hand`; NULL for what clients export themselves.
+    "sample_ratio" DOUBLE, -- Share of sessions whose records of this type are kept; NULL is 1: all.
     "scope_name" VARCHAR, -- Instrumentation scope.
     "scope_version" VARCHAR, -- Version of the scope.
     "scope_meta" JSON, -- Schema URL, attributes and dropped count of the scope, if any.
@@ -632,6 +642,8 @@ CREATE TABLE metrics (
     "flags" BIGINT, -- W3C trace flags, or data point flags; NULL is 0.
     "time_from" VARCHAR, -- Where `time` was taken from when the record had none: `observed` or `received`.
     "metric_meta" JSON, -- Metadata of the metric, if any.
+    "source" VARCHAR, -- How the record came here: `transcript`, `hook` or `hand`; NULL for what clients export themselves.
+    "sample_ratio" DOUBLE, -- Share of sessions whose records of this type are kept; NULL is 1: all.
     "scope_name" VARCHAR, -- Instrumentation scope.
     "scope_version" VARCHAR, -- Version of the scope.
     "scope_meta" JSON, -- Schema URL, attributes and dropped count of the scope, if any.
@@ -738,6 +750,8 @@ CREATE TABLE spans (
     "dropped_attributes_count" BIGINT, -- Attributes the client dropped itself; NULL is 0.
     "dropped_events_count" BIGINT, -- Events the client dropped itself.
     "dropped_links_count" BIGINT, -- Links the client dropped itself.
+    "source" VARCHAR, -- How the record came here: `transcript`, `hook` or `hand`; NULL for what clients export themselves.
+    "sample_ratio" DOUBLE, -- Share of sessions whose records of this type are kept; NULL is 1: all.
     "scope_name" VARCHAR, -- Instrumentation scope.
     "scope_version" VARCHAR, -- Version of the scope.
     "scope_meta" JSON, -- Schema URL, attributes and dropped count of the scope, if any.

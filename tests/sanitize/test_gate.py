@@ -44,6 +44,14 @@ def ids(rows: list[dict[str, Any]]) -> list[str]:
     return [row["id"] for row in rows]
 
 
+def test_the_scope_says_that_a_record_is_our_own(rows_of: Rows) -> None:
+    own = logs({"event.name": "api_request"})
+    assert "source" not in rows_of(raw(Signal.LOGS, own))[0]
+    own.resource_logs[0].scope_logs[0].scope.name = "telem-agent.transcript"
+    (row,) = rows_of(raw(Signal.LOGS, own))
+    assert (row["source"], row["client"], row["event_type"]) == ("transcript", "claude_code", "api_request")
+
+
 # -- one gate ------------------------------------------------------------------------------------------------------
 
 

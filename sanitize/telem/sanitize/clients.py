@@ -19,6 +19,13 @@ PREFIXES = {"claude_code.": "claude_code", "codex.": "codex", "gemini_cli.": "ge
 
 _SCOPES = {"com.anthropic.claude_code": "claude_code", "codex": "codex", "gemini-cli": "gemini_cli"}
 
+OWN_SCOPES = {
+    "telem-agent.transcript": "transcript",
+    "telem-agent.hook": "hook",
+    "telem-agent.hand": "hand",
+}
+"""Scopes of records this program makes itself -> their `source`: read from session logs, told by a hook, by hand."""
+
 EVENT_TYPES: dict[str | None, dict[str, str]] = {
     "claude_code": {
         "user_prompt": "user_prompt",

@@ -104,6 +104,18 @@ ENVELOPE: tuple[Column, ...] = (
         "Schema URL, attributes and dropped count of the scope, if any.",
         source="scope.*, schema_url",
     ),
+    Column(
+        "source",
+        T.TEXT,
+        "How the record came here: `transcript`, `hook` or `hand`; NULL for what clients export themselves.",
+        source="scope name",
+    ),
+    Column(
+        "sample_ratio",
+        T.FLOAT,
+        "Share of sessions whose records of this type are kept; NULL is 1: all.",
+        source="the sampling in force when it was stored",
+    ),
 )
 
 PROMOTED: tuple[Column, ...] = (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from .clients import OWN_SCOPES
 from .lines import dumps, line_of, plain
 from .policy import Action
 from .records import Attribute, Attributes, Batch, Group, RawRequest, Row, SanitizedBatch, Signal
@@ -151,6 +152,8 @@ class Gate:
         for column, name in (("scope_name", "name"), ("scope_version", "version")):
             if value := group.scope.get(name):
                 row[column] = text(str(value))
+        if source := OWN_SCOPES.get(str(group.scope.get("name", ""))):
+            row["source"] = source
         fallback: Row = {}
         for tag in self._tags[signal]:
             value = next((resource[name] for name in tag.attributes if isinstance(resource.get(name), str)), None)

@@ -82,6 +82,8 @@ SELECT
     time_from,
     otlp_event_name,
     dropped_attributes_count,
+    source,
+    sample_ratio,
     scope_name,
     scope_version,
     scope_meta::JSON AS scope_meta, -- Schema URL, attributes and dropped count of the scope, if any.

@@ -61,6 +61,8 @@ SELECT
     flags,
     time_from,
     metric_meta::JSON AS metric_meta, -- Metadata of the metric, if any.
+    source,
+    sample_ratio,
     scope_name,
     scope_version,
     scope_meta::JSON AS scope_meta, -- Schema URL, attributes and dropped count of the scope, if any.

@@ -69,6 +69,8 @@ SELECT
     dropped_attributes_count,
     dropped_events_count,
     dropped_links_count,
+    source,
+    sample_ratio,
     scope_name,
     scope_version,
     scope_meta::JSON AS scope_meta, -- Schema URL, attributes and dropped count of the scope, if any.

@@ -10,5 +10,5 @@ SELECT
     tool_input_size_bytes, tool_result_size_bytes, decision, decision_source, prompt, prompt_length,
     response_length, app_version, entrypoint, terminal_type, event_sequence, attributes, resource, body, body_type,
     severity_number, severity_text, trace_id, span_id, flags, observed_time, time_from, otlp_event_name,
-    dropped_attributes_count, scope_name, scope_version, scope_meta, resource_meta, seg
+    dropped_attributes_count, source, sample_ratio, scope_name, scope_version, scope_meta, resource_meta, seg
 FROM events;
