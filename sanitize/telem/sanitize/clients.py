@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 PREFIXES = {"claude_code.": "claude_code", "codex.": "codex", "gemini_cli.": "gemini_cli"}
 """Prefix of event, metric and span names -> client."""
 
-_SCOPES = {"com.anthropic.claude_code": "claude_code", "codex": "codex", "gemini-cli": "gemini_cli"}
+_SCOPES = {
+    "com.anthropic.claude_code": "claude_code",
+    "codex": "codex",
+    "gemini-cli": "gemini_cli",
+    "telem-agent.transcript": "claude_code",  # only its session logs are read, only its hooks call
+    "telem-agent.hook": "claude_code",
+}
 
 OWN_SCOPES = {
     "telem-agent.transcript": "transcript",
