@@ -418,6 +418,84 @@ CREATE TABLE telemetry_events (
     "seg" BIGINT -- Number of the journal segment the row was acknowledged in.
 );
 
+-- Where each session worked and since when: directory, worktree, branch, repository, project and chapter, as the hook of `telem-agent setup` told them. One row for each change; the first one also stands for what came before it.
+CREATE TABLE session_context (
+    "session_id" VARCHAR, -- Session.
+    "time" TIMESTAMP WITH TIME ZONE, -- When it was told.
+    "ingest_day" DATE, -- UTC day in which the row's segment was closed; the Parquet files are partitioned by it.
+    "source" VARCHAR, -- How the record came here: `transcript`, `hook` or `hand`; NULL for what clients export themselves.
+    "valid_from" TIMESTAMP WITH TIME ZONE, -- From when on it counts for the session's records; the first one counts from the beginning.
+    "valid_until" TIMESTAMP WITH TIME ZONE, -- Until when: that moment is not in it any more.
+    "project" VARCHAR, -- Project: the tag, else the repository's name, else that of its folder.
+    "chapter" VARCHAR, -- Chapter: the tag, else by the rules under `chapters` in config.toml.
+    "repository" VARCHAR, -- Repository: address of its remote, without credentials.
+    "branch" VARCHAR, -- Git branch; NULL on a detached head.
+    "worktree" VARCHAR, -- Name of the linked worktree; NULL in the main one.
+    "cwd" VARCHAR -- Working directory.
+);
+
+-- Events with the project, chapter, repository and branch of their session where the record itself names none.
+CREATE TABLE placed_events (
+    "id" VARCHAR, -- Row id, derived from the record's content under this installation's key: the same record sent twice has the same id.
+    "time" TIMESTAMP WITH TIME ZONE, -- When it happened (spans: when it began).
+    "ingest_day" DATE, -- UTC day in which the row's segment was closed; the Parquet files are partitioned by it.
+    "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
+    "event_type" VARCHAR, -- Canonical type: `user_prompt`, `tool_call`, `api_request`, `api_error`, `validation_result`; NULL for all others.
+    "event" VARCHAR, -- The client's name of the event, without its prefix.
+    "session_id" VARCHAR, -- Session.
+    "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
+    "team" VARCHAR, -- Team tag.
+    "project" VARCHAR, -- Project tag, else the project the session was in at that moment.
+    "chapter" VARCHAR, -- Chapter tag, else the chapter the session was in at that moment.
+    "repository" VARCHAR, -- Repository, else the one the session was in at that moment.
+    "branch" VARCHAR, -- Git branch, else the one the session was on at that moment.
+    "prompt_id" VARCHAR, -- Prompt the record belongs to.
+    "request_id" VARCHAR, -- API request.
+    "tool_use_id" VARCHAR, -- Tool call.
+    "message_id" VARCHAR, -- Message.
+    "agent_id" VARCHAR, -- Subagent that did it; NULL for the main agent.
+    "agent_name" VARCHAR, -- Kind of agent.
+    "model" VARCHAR, -- Model.
+    "query_source" VARCHAR, -- What the request was made for (`sdk`, `main`, `subagent`, `compact` …).
+    "effort" VARCHAR, -- Reasoning effort.
+    "speed" VARCHAR, -- Speed tier.
+    "input_tokens" BIGINT, -- [tokens] Fresh input, neither read from nor written to the cache.
+    "cache_read_tokens" BIGINT, -- [tokens] Input read from the cache.
+    "cache_creation_tokens" BIGINT, -- [tokens] Input written to the cache, both lifetimes.
+    "cache_creation_5m_tokens" BIGINT, -- [tokens] Of these, for five minutes.
+    "cache_creation_1h_tokens" BIGINT, -- [tokens] Of these, for one hour.
+    "output_tokens" BIGINT, -- [tokens] Output, reasoning included.
+    "reasoning_tokens" BIGINT, -- [tokens] Reasoning, already contained in `output_tokens`.
+    "total_input_tokens" BIGINT, -- [tokens] Whole input: fresh, read from the cache and written to it.
+    "cost_usd" DECIMAL(18,9), -- [USD] Cost as the client reported it; NULL when it reported none.
+    "duration_ms" DOUBLE, -- [ms] Duration (API requests: of the last attempt).
+    "ttft_ms" DOUBLE, -- [ms] Time to the first token.
+    "attempt" BIGINT, -- Attempts made.
+    "status_code" BIGINT, -- HTTP status of the API.
+    "success" BOOLEAN, -- Did it succeed?
+    "error" VARCHAR, -- Error text, sanitized.
+    "error_type" VARCHAR, -- Class of the error.
+    "tool_name" VARCHAR, -- Tool.
+    "mcp_server" VARCHAR, -- MCP server.
+    "mcp_tool" VARCHAR, -- MCP tool.
+    "skill_name" VARCHAR, -- Skill.
+    "plugin_name" VARCHAR, -- Plugin.
+    "command_name" VARCHAR, -- Slash command.
+    "tool_input_size_bytes" BIGINT, -- [bytes] Size of the tool's input.
+    "tool_result_size_bytes" BIGINT, -- [bytes] Size of the tool's result.
+    "decision" VARCHAR, -- What was decided about a tool call (`accept`, `reject` …).
+    "decision_source" VARCHAR, -- Who decided (`config`, `user_temporary` …).
+    "prompt" VARCHAR, -- Prompt text, if the client sends it, sanitized.
+    "prompt_length" BIGINT, -- [UTF-16 units] Length of the prompt.
+    "app_version" VARCHAR, -- Version of the client; from `service.version` when the record has none.
+    "entrypoint" VARCHAR, -- How the client was started (`cli`, `sdk-cli`, `claude-vscode` …).
+    "terminal_type" VARCHAR, -- Terminal or editor.
+    "attributes" JSON, -- All attributes of the record, typed, under the client's own names.
+    "resource" JSON, -- Resource attributes.
+    "source" VARCHAR, -- How the record came here: `transcript`, `hook` or `hand`; NULL for what clients export themselves.
+    "sample_ratio" DOUBLE -- Share of sessions whose records of this type are kept; NULL is 1: all.
+);
+
 -- Answered requests to a model: tokens, cost and duration; the facts for all sums of tokens and cost.
 CREATE TABLE api_requests (
     "id" VARCHAR, -- Row id, derived from the record's content under this installation's key: the same record sent twice has the same id.
@@ -427,10 +505,10 @@ CREATE TABLE api_requests (
     "session_id" VARCHAR, -- Session.
     "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
     "team" VARCHAR, -- Team tag.
-    "chapter" VARCHAR, -- Chapter tag.
-    "project" VARCHAR, -- Project tag.
-    "repository" VARCHAR, -- Repository.
-    "branch" VARCHAR, -- Git branch.
+    "chapter" VARCHAR, -- Chapter tag, else the chapter the session was in at that moment.
+    "project" VARCHAR, -- Project tag, else the project the session was in at that moment.
+    "repository" VARCHAR, -- Repository, else the one the session was in at that moment.
+    "branch" VARCHAR, -- Git branch, else the one the session was on at that moment.
     "prompt_id" VARCHAR, -- Prompt the record belongs to.
     "request_id" VARCHAR, -- API request.
     "agent_id" VARCHAR, -- Subagent that did it; NULL for the main agent.
@@ -470,10 +548,10 @@ CREATE TABLE api_errors (
     "session_id" VARCHAR, -- Session.
     "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
     "team" VARCHAR, -- Team tag.
-    "chapter" VARCHAR, -- Chapter tag.
-    "project" VARCHAR, -- Project tag.
-    "repository" VARCHAR, -- Repository.
-    "branch" VARCHAR, -- Git branch.
+    "chapter" VARCHAR, -- Chapter tag, else the chapter the session was in at that moment.
+    "project" VARCHAR, -- Project tag, else the project the session was in at that moment.
+    "repository" VARCHAR, -- Repository, else the one the session was in at that moment.
+    "branch" VARCHAR, -- Git branch, else the one the session was on at that moment.
     "prompt_id" VARCHAR, -- Prompt the record belongs to.
     "request_id" VARCHAR, -- API request.
     "agent_id" VARCHAR, -- Subagent that did it; NULL for the main agent.
@@ -501,10 +579,10 @@ CREATE TABLE tool_calls (
     "session_id" VARCHAR, -- Session.
     "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
     "team" VARCHAR, -- Team tag.
-    "chapter" VARCHAR, -- Chapter tag.
-    "project" VARCHAR, -- Project tag.
-    "repository" VARCHAR, -- Repository.
-    "branch" VARCHAR, -- Git branch.
+    "chapter" VARCHAR, -- Chapter tag, else the chapter the session was in at that moment.
+    "project" VARCHAR, -- Project tag, else the project the session was in at that moment.
+    "repository" VARCHAR, -- Repository, else the one the session was in at that moment.
+    "branch" VARCHAR, -- Git branch, else the one the session was on at that moment.
     "prompt_id" VARCHAR, -- Prompt the record belongs to.
     "request_id" VARCHAR, -- API request.
     "tool_use_id" VARCHAR, -- Tool call.
@@ -537,10 +615,10 @@ CREATE TABLE user_prompts (
     "session_id" VARCHAR, -- Session.
     "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
     "team" VARCHAR, -- Team tag.
-    "chapter" VARCHAR, -- Chapter tag.
-    "project" VARCHAR, -- Project tag.
-    "repository" VARCHAR, -- Repository.
-    "branch" VARCHAR, -- Git branch.
+    "chapter" VARCHAR, -- Chapter tag, else the chapter the session was in at that moment.
+    "project" VARCHAR, -- Project tag, else the project the session was in at that moment.
+    "repository" VARCHAR, -- Repository, else the one the session was in at that moment.
+    "branch" VARCHAR, -- Git branch, else the one the session was on at that moment.
     "prompt_id" VARCHAR, -- Prompt the record belongs to.
     "message_id" VARCHAR, -- Message.
     "prompt" VARCHAR, -- Prompt text, if the client sends it, sanitized.
@@ -562,10 +640,10 @@ CREATE TABLE validation_results (
     "session_id" VARCHAR, -- Session.
     "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
     "team" VARCHAR, -- Team tag.
-    "chapter" VARCHAR, -- Chapter tag.
-    "project" VARCHAR, -- Project tag.
-    "repository" VARCHAR, -- Repository.
-    "branch" VARCHAR, -- Git branch.
+    "chapter" VARCHAR, -- Chapter tag, else the chapter the session was in at that moment.
+    "project" VARCHAR, -- Project tag, else the project the session was in at that moment.
+    "repository" VARCHAR, -- Repository, else the one the session was in at that moment.
+    "branch" VARCHAR, -- Git branch, else the one the session was on at that moment.
     "prompt_id" VARCHAR, -- Prompt the record belongs to.
     "request_id" VARCHAR, -- API request.
     "tool_use_id" VARCHAR, -- Tool call.
@@ -769,10 +847,10 @@ CREATE TABLE usage_facts (
     "session_id" VARCHAR, -- Session.
     "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
     "team" VARCHAR, -- Team tag.
-    "chapter" VARCHAR, -- Chapter tag.
-    "project" VARCHAR, -- Project tag.
-    "repository" VARCHAR, -- Repository.
-    "branch" VARCHAR, -- Git branch.
+    "chapter" VARCHAR, -- Chapter tag, else the chapter the session was in at that moment.
+    "project" VARCHAR, -- Project tag, else the project the session was in at that moment.
+    "repository" VARCHAR, -- Repository, else the one the session was in at that moment.
+    "branch" VARCHAR, -- Git branch, else the one the session was on at that moment.
     "app_version" VARCHAR, -- Version of the client; from `service.version` when the record has none.
     "model" VARCHAR, -- Model; NULL for points.
     "query_source" VARCHAR, -- What the request was made for (`sdk`, `main`, `subagent`, `compact` …).
@@ -860,9 +938,9 @@ CREATE TABLE daily_metrics (
     "day" DATE, -- UTC day in which it happened.
     "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
     "team" VARCHAR, -- Team tag.
-    "chapter" VARCHAR, -- Chapter tag.
-    "repository" VARCHAR, -- Repository.
-    "branch" VARCHAR, -- Git branch.
+    "chapter" VARCHAR, -- Chapter tag, else the chapter the session was in at that moment.
+    "repository" VARCHAR, -- Repository, else the one the session was in at that moment.
+    "branch" VARCHAR, -- Git branch, else the one the session was on at that moment.
     "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
     "model" VARCHAR, -- Model; NULL for points.
     "query_source" VARCHAR, -- What the request was made for (`sdk`, `main`, `subagent`, `compact` …).

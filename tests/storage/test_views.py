@@ -212,6 +212,8 @@ def test_mentioned_views_bring_their_bases() -> None:
         "raw_metrics",
         "raw_traces",
         "events",
+        "session_context",
+        "placed_events",
         "metrics",
         "metric_increments",
         "usage_facts",

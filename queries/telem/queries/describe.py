@@ -25,7 +25,7 @@ from . import canned
 
 _COMMENTED = re.compile(r'^\s*(?:.*\bAS )?("[^"]+"|\w+),? -- (.+)$', re.MULTILINE)
 _UNIT = re.compile(r"\[([^]]+)\] (.+)")
-_BASE = re.compile(r"^FROM (\w+)", re.MULTILINE)
+_BASE = re.compile(r"^ *FROM (\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def _source(attributes: tuple[str, ...], source: str) -> str:
 
 def _view(name: str, types: dict[str, str], known: dict[str, TableDoc]) -> TableDoc:
     text = view_text(name)
-    base = _BASE.search(text)
-    below = {column.name: column for column in known[base[1]].columns} if base else {}
+    base = next((found for found in _BASE.findall(text) if found in known), None)
+    below = {column.name: column for column in known[base].columns} if base else {}
     said = {match[1].strip('"'): match[2] for match in _COMMENTED.finditer(text)}
     columns = [_column(column, kind, said.get(column), below.get(column)) for column, kind in types.items()]
     comment = " ".join(line.removeprefix("-- ") for line in text.partition("\nCREATE")[0].splitlines())

@@ -4,5 +4,5 @@ SELECT
     id, time, ingest_day, client, session_id, "user", team, chapter, project, repository, branch, prompt_id, request_id,
     agent_id, model, query_source, speed, error, error_type, status_code, attempt, duration_ms, app_version, entrypoint,
     terminal_type, attributes, resource
-FROM events
+FROM placed_events
 WHERE event_type = 'api_error';

@@ -6,5 +6,5 @@ SELECT
     input_tokens, cache_read_tokens, cache_creation_tokens, cache_creation_5m_tokens, cache_creation_1h_tokens,
     output_tokens, reasoning_tokens, total_input_tokens, cost_usd, duration_ms, ttft_ms, app_version, entrypoint,
     terminal_type, attributes, resource
-FROM events
+FROM placed_events
 WHERE event_type = 'api_request';

@@ -5,5 +5,5 @@ SELECT
     tool_use_id, agent_id, tool_name, mcp_server, mcp_tool, skill_name, success, error, error_type, duration_ms,
     tool_input_size_bytes, tool_result_size_bytes, decision, decision_source, app_version, entrypoint, terminal_type,
     attributes, resource
-FROM events
+FROM placed_events
 WHERE event_type = 'tool_call';

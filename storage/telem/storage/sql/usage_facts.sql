@@ -38,21 +38,22 @@ SELECT
     NULL::DOUBLE AS lines_removed, -- Lines removed.
     NULL::DOUBLE AS commits, -- Commits.
     NULL::DOUBLE AS pull_requests -- Pull requests.
-FROM events
+FROM placed_events
+WHERE source IS DISTINCT FROM 'hook' -- Where a session is says nothing about its use.
 UNION ALL
 SELECT
-    time,
+    metric_increments.time,
     NULL,
-    make_timestamp(epoch_us(time))::DATE,
-    ingest_day,
-    client,
-    session_id,
-    "user",
-    team,
-    chapter,
-    project,
-    repository,
-    branch,
+    make_timestamp(epoch_us(metric_increments.time))::DATE,
+    metric_increments.ingest_day,
+    metric_increments.client,
+    metric_increments.session_id,
+    metric_increments."user",
+    metric_increments.team,
+    coalesce(metric_increments.chapter, session_context.chapter),
+    coalesce(metric_increments.project, session_context.project),
+    coalesce(metric_increments.repository, session_context.repository),
+    coalesce(metric_increments.branch, session_context.branch),
     NULL,
     NULL,
     NULL,
@@ -64,4 +65,9 @@ SELECT
     CASE metric WHEN 'claude_code.commit.count' THEN increment ELSE 0 END,
     CASE metric WHEN 'claude_code.pull_request.count' THEN increment ELSE 0 END
 FROM metric_increments
+LEFT JOIN session_context
+    ON
+        session_context.session_id = metric_increments.session_id
+        AND metric_increments.time >= session_context.valid_from
+        AND metric_increments.time < session_context.valid_until
 WHERE metric LIKE 'claude_code.%';

@@ -4,5 +4,5 @@ SELECT
     id, time, ingest_day, client, session_id, "user", team, chapter, project, repository, branch, prompt_id, request_id,
     tool_use_id, agent_id, tool_name, decision, decision_source, app_version, entrypoint, terminal_type, attributes,
     resource
-FROM events
+FROM placed_events
 WHERE event_type = 'validation_result';
