@@ -6,6 +6,7 @@ SELECT
     id,
     time,
     ingest_day,
+    day,
     client,
     metric,
     unit,
