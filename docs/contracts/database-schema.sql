@@ -251,6 +251,8 @@ CREATE TABLE events (
     "id" VARCHAR, -- Row id, derived from the record's content under this installation's key: the same record sent twice has the same id.
     "time" TIMESTAMP WITH TIME ZONE, -- When it happened (spans: when it began).
     "ingest_day" DATE, -- UTC day in which the row's segment was closed; the Parquet files are partitioned by it.
+    "utc_day" DATE, -- UTC day in which it happened.
+    "utc_hour" TIMESTAMP WITH TIME ZONE, -- Start of the hour in which it happened, UTC.
     "received_at" TIMESTAMP WITH TIME ZONE, -- When the request arrived here.
     "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
     "event_type" VARCHAR, -- Canonical type: `user_prompt`, `tool_call`, `api_request`, `api_error`, `validation_result`; NULL for all others.
@@ -337,6 +339,8 @@ CREATE TABLE telemetry_events (
     "id" VARCHAR, -- Row id, derived from the record's content under this installation's key: the same record sent twice has the same id.
     "time" TIMESTAMP WITH TIME ZONE, -- When it happened (spans: when it began).
     "ingest_day" DATE, -- UTC day in which the row's segment was closed; the Parquet files are partitioned by it.
+    "utc_day" DATE, -- UTC day in which it happened.
+    "utc_hour" TIMESTAMP WITH TIME ZONE, -- Start of the hour in which it happened, UTC.
     "received_at" TIMESTAMP WITH TIME ZONE, -- When the request arrived here.
     "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
     "event_type" VARCHAR, -- Canonical type: `user_prompt`, `tool_call`, `api_request`, `api_error`, `validation_result`; NULL for all others.
@@ -439,6 +443,8 @@ CREATE TABLE placed_events (
     "id" VARCHAR, -- Row id, derived from the record's content under this installation's key: the same record sent twice has the same id.
     "time" TIMESTAMP WITH TIME ZONE, -- When it happened (spans: when it began).
     "ingest_day" DATE, -- UTC day in which the row's segment was closed; the Parquet files are partitioned by it.
+    "utc_day" DATE, -- UTC day in which it happened.
+    "utc_hour" TIMESTAMP WITH TIME ZONE, -- Start of the hour in which it happened, UTC.
     "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
     "event_type" VARCHAR, -- Canonical type: `user_prompt`, `tool_call`, `api_request`, `api_error`, `validation_result`; NULL for all others.
     "event" VARCHAR, -- The client's name of the event, without its prefix.
@@ -501,6 +507,8 @@ CREATE TABLE api_requests (
     "id" VARCHAR, -- Row id, derived from the record's content under this installation's key: the same record sent twice has the same id.
     "time" TIMESTAMP WITH TIME ZONE, -- When it happened (spans: when it began).
     "ingest_day" DATE, -- UTC day in which the row's segment was closed; the Parquet files are partitioned by it.
+    "utc_day" DATE, -- UTC day in which it happened.
+    "utc_hour" TIMESTAMP WITH TIME ZONE, -- Start of the hour in which it happened, UTC.
     "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
     "session_id" VARCHAR, -- Session.
     "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
@@ -544,6 +552,8 @@ CREATE TABLE api_errors (
     "id" VARCHAR, -- Row id, derived from the record's content under this installation's key: the same record sent twice has the same id.
     "time" TIMESTAMP WITH TIME ZONE, -- When it happened (spans: when it began).
     "ingest_day" DATE, -- UTC day in which the row's segment was closed; the Parquet files are partitioned by it.
+    "utc_day" DATE, -- UTC day in which it happened.
+    "utc_hour" TIMESTAMP WITH TIME ZONE, -- Start of the hour in which it happened, UTC.
     "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
     "session_id" VARCHAR, -- Session.
     "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
@@ -575,6 +585,8 @@ CREATE TABLE tool_calls (
     "id" VARCHAR, -- Row id, derived from the record's content under this installation's key: the same record sent twice has the same id.
     "time" TIMESTAMP WITH TIME ZONE, -- When it happened (spans: when it began).
     "ingest_day" DATE, -- UTC day in which the row's segment was closed; the Parquet files are partitioned by it.
+    "utc_day" DATE, -- UTC day in which it happened.
+    "utc_hour" TIMESTAMP WITH TIME ZONE, -- Start of the hour in which it happened, UTC.
     "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
     "session_id" VARCHAR, -- Session.
     "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
@@ -611,6 +623,8 @@ CREATE TABLE user_prompts (
     "id" VARCHAR, -- Row id, derived from the record's content under this installation's key: the same record sent twice has the same id.
     "time" TIMESTAMP WITH TIME ZONE, -- When it happened (spans: when it began).
     "ingest_day" DATE, -- UTC day in which the row's segment was closed; the Parquet files are partitioned by it.
+    "utc_day" DATE, -- UTC day in which it happened.
+    "utc_hour" TIMESTAMP WITH TIME ZONE, -- Start of the hour in which it happened, UTC.
     "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
     "session_id" VARCHAR, -- Session.
     "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
@@ -636,6 +650,8 @@ CREATE TABLE validation_results (
     "id" VARCHAR, -- Row id, derived from the record's content under this installation's key: the same record sent twice has the same id.
     "time" TIMESTAMP WITH TIME ZONE, -- When it happened (spans: when it began).
     "ingest_day" DATE, -- UTC day in which the row's segment was closed; the Parquet files are partitioned by it.
+    "utc_day" DATE, -- UTC day in which it happened.
+    "utc_hour" TIMESTAMP WITH TIME ZONE, -- Start of the hour in which it happened, UTC.
     "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
     "session_id" VARCHAR, -- Session.
     "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
@@ -658,11 +674,50 @@ CREATE TABLE validation_results (
     "resource" JSON -- Resource attributes.
 );
 
+-- List prices a model: what a request costs whose client reports no cost. USD for a million tokens. A price holds from `valid_from` on until the model's next one, for requests whose whole input lies in its range.
+CREATE TABLE model_prices (
+    "model" VARCHAR, -- Model, without the date at its end.
+    "valid_from" DATE, -- First day of the price; 1970-01-01 when no earlier one is known.
+    "valid_until" DATE, -- First day on which it holds no longer.
+    "input_above" BIGINT, -- [tokens] Holds for requests with more input than this, cached input included.
+    "input_up_to" BIGINT, -- [tokens] And for no more than this.
+    "input_usd" DOUBLE, -- [USD / 1M tokens] Fresh input.
+    "cache_read_usd" DOUBLE, -- [USD / 1M tokens] Input read from the cache.
+    "cache_write_5m_usd" DOUBLE, -- [USD / 1M tokens] Input written to the cache for five minutes, or without a lifetime.
+    "cache_write_1h_usd" DOUBLE, -- [USD / 1M tokens] Input written to the cache for one hour.
+    "output_usd" DOUBLE, -- [USD / 1M tokens] Output, reasoning included.
+    "published_by" VARCHAR -- Whose list it is.
+);
+
+-- Requests whose client reported no cost, at list prices; those of models without a price are not in it. A computed cost stands beside the reported ones and is never part of `cost_usd`.
+CREATE TABLE computed_costs (
+    "id" VARCHAR, -- Row id, derived from the record's content under this installation's key: the same record sent twice has the same id.
+    "time" TIMESTAMP WITH TIME ZONE, -- When it happened (spans: when it began).
+    "ingest_day" DATE, -- UTC day in which the row's segment was closed; the Parquet files are partitioned by it.
+    "utc_day" DATE, -- UTC day in which it happened.
+    "utc_hour" TIMESTAMP WITH TIME ZONE, -- Start of the hour in which it happened, UTC.
+    "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
+    "session_id" VARCHAR, -- Session.
+    "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
+    "team" VARCHAR, -- Team tag.
+    "chapter" VARCHAR, -- Chapter tag, else the chapter the session was in at that moment.
+    "project" VARCHAR, -- Project tag, else the project the session was in at that moment.
+    "repository" VARCHAR, -- Repository, else the one the session was in at that moment.
+    "branch" VARCHAR, -- Git branch, else the one the session was on at that moment.
+    "prompt_id" VARCHAR, -- Prompt the record belongs to.
+    "model" VARCHAR, -- Model.
+    "query_source" VARCHAR, -- What the request was made for (`sdk`, `main`, `subagent`, `compact` …).
+    "computed_cost_usd" DECIMAL(18,9), -- [USD] Tokens at the list price.
+    "price_valid_from" DATE, -- Since when that price held.
+    "price_published_by" VARCHAR -- Whose list price it is.
+);
+
 -- Every metric point as it was sent; to add up values use metric_increments, for some points are running totals.
 CREATE TABLE metrics (
     "id" VARCHAR, -- Row id, derived from the record's content under this installation's key: the same record sent twice has the same id.
     "time" TIMESTAMP WITH TIME ZONE, -- When it happened (spans: when it began).
     "ingest_day" DATE, -- UTC day in which the row's segment was closed; the Parquet files are partitioned by it.
+    "utc_day" DATE, -- UTC day in which it was measured.
     "received_at" TIMESTAMP WITH TIME ZONE, -- When the request arrived here.
     "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
     "metric" VARCHAR, -- Name of the metric.
@@ -734,6 +789,7 @@ CREATE TABLE metric_increments (
     "id" VARCHAR, -- Row id, derived from the record's content under this installation's key: the same record sent twice has the same id.
     "time" TIMESTAMP WITH TIME ZONE, -- When it happened (spans: when it began).
     "ingest_day" DATE, -- UTC day in which the row's segment was closed; the Parquet files are partitioned by it.
+    "utc_day" DATE, -- UTC day in which it was measured.
     "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
     "metric" VARCHAR, -- Name of the metric.
     "unit" VARCHAR, -- Its unit.

@@ -157,3 +157,18 @@ def test_sums_of_points(tmp_path: Path, request_: RawRequest, total: int | None)
     layout = golden.keep(tmp_path / "home", request_)
     assert rows(layout, "SELECT sum(increment) FROM metric_increments") == [(total,)]
     assert rows(layout, "SELECT sum(commits) FROM sessions") == [(total,)]
+
+
+def test_a_computed_cost_stands_beside_the_reported_ones(store: Layout) -> None:
+    """Codex reports none and its model has a list price; Gemini's has none here and stays unknown."""
+    found = rows(
+        store,
+        "SELECT client, model, sum(computed_cost_usd), count(*), min(price_published_by) "
+        "FROM computed_costs GROUP BY ALL",
+    )
+    tokens = rows(
+        store,
+        "SELECT sum(input_tokens), sum(cache_read_tokens), sum(output_tokens) FROM api_requests WHERE client = 'codex'",
+    )[0]
+    wanted = sum(Decimal(tokens[index]) * Decimal(usd) for index, usd in enumerate(("1.25", "0.125", "10"))) / 1_000_000
+    assert found == [("codex", "gpt-5", wanted, 2, "OpenAI")]

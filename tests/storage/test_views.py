@@ -236,3 +236,21 @@ def test_every_view_file_begins_with_a_sentence(name: str) -> None:
 def test_a_bracket_in_the_home_is_no_pattern() -> None:
     """A folder named `a[1]` is itself, not a set of characters."""
     assert glob_of("/home/a[1]", "*.parquet") == "'/home/a[[]1]/*.parquet'"
+
+
+def test_prices_hold_one_at_a_time() -> None:
+    """For every model, day and size of input there is at most one price."""
+    with duckdb.connect() as connection:
+        for statement in worker_sql({signal: Files([], []) for signal in Signal}):
+            connection.execute(statement)
+        doubled = connection.execute(
+            "SELECT a.model FROM model_prices AS a JOIN model_prices AS b USING (model) "
+            "WHERE (a.valid_from, a.input_above) < (b.valid_from, b.input_above) AND a.valid_until > b.valid_from "
+            "AND b.valid_until > a.valid_from AND a.input_up_to > b.input_above AND b.input_up_to > a.input_above"
+        ).fetchall()
+        count = connection.execute(
+            "SELECT count(DISTINCT model) FROM model_prices WHERE output_usd > input_usd"
+        ).fetchone()
+    assert doubled == []
+    assert count is not None
+    assert count[0] > 20

@@ -7,6 +7,7 @@ explicit list of files, which needs none of that care and is read faster.
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -79,10 +80,29 @@ def view_text(name: str) -> str:
 
 
 def _statement(name: str, counted: str) -> str:
-    text = view_text(name).replace("$sanitizer_audit", counted)
+    text = view_text(name).replace("$sanitizer_audit", counted).replace("$model_prices", prices_sql())
     for signal in Signal:
         text = text.replace(f"$attributes_of_{signal}", attributes_sql(signal))
     return text.strip().removesuffix(";")
+
+
+@cache
+def prices_sql() -> str:
+    """Rows of `sql/model_prices.csv` as a SELECT that DuckDB and ClickHouse read alike; an empty limit is none."""
+    text = (resources.files(__package__) / "sql" / "model_prices.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines())
+    return "\nUNION ALL ".join(f"SELECT {', '.join(_price(name, row[name]) for name in row)}" for row in rows)
+
+
+_NO_LIMITS = {"input_above": "-1", "input_up_to": "1000000000000"}
+
+
+def _price(name: str, value: str) -> str:
+    if name.endswith("_usd"):
+        return f"CAST({value} AS DOUBLE) AS {name}"
+    if name in _NO_LIMITS:
+        return f"CAST({value or _NO_LIMITS[name]} AS BIGINT) AS {name}"
+    return f"{quote(value)} AS {name}"
 
 
 def _with_bases(question: str) -> set[str]:

@@ -4,8 +4,8 @@ SELECT
     id,
     time,
     ingest_day,
-    make_timestamp(epoch_us(time))::DATE AS day, -- UTC day in which it happened.
-    make_timestamptz(epoch_us(time) // 3600000000 * 3600000000) AS hour, -- Start of the hour in which it happened, UTC.
+    make_timestamp(epoch_us(time))::DATE AS utc_day, -- UTC day in which it happened.
+    make_timestamptz(epoch_us(time) // 3600000000 * 3600000000) AS utc_hour, -- Start of the hour in which it happened, UTC.
     received_at,
     client,
     event_type,

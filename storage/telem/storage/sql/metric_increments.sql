@@ -6,7 +6,7 @@ SELECT
     id,
     time,
     ingest_day,
-    day,
+    utc_day,
     client,
     metric,
     unit,

@@ -4,7 +4,7 @@ SELECT
     id,
     time,
     ingest_day,
-    make_timestamp(epoch_us(time))::DATE AS day, -- UTC day in which it was measured.
+    make_timestamp(epoch_us(time))::DATE AS utc_day, -- UTC day in which it was measured.
     received_at,
     client,
     metric,

@@ -4,6 +4,8 @@ SELECT
     events.id,
     events.time,
     events.ingest_day,
+    events.utc_day,
+    events.utc_hour,
     events.client,
     events.event_type,
     events.event,

@@ -1,7 +1,7 @@
 -- The same as events, under the name that examples of the HTTP interface use.
 CREATE OR REPLACE VIEW telemetry_events AS
 SELECT
-    id, time, ingest_day, day, hour, received_at, client, event_type, event, session_id, "user", user_id, user_email,
+    id, time, ingest_day, utc_day, utc_hour, received_at, client, event_type, event, session_id, "user", user_id, user_email,
     account_id, organization_id, team, chapter, project, repository, branch, prompt_id, request_id, tool_use_id,
     message_id, agent_id, agent_name, model, query_source, effort, speed, input_tokens, cache_read_tokens,
     cache_creation_tokens, cache_creation_5m_tokens, cache_creation_1h_tokens, output_tokens, reasoning_tokens,
