@@ -62,7 +62,7 @@ class Keeper:
         self._failures = 0
         self._retry_at_s = 0.0
         self._retired_at_s = -math.inf
-        self._published: str | None = None
+        self._published: tuple[str, bool] | None = None
         self._waiting_since_s = dict.fromkeys(committers, -math.inf)  # an earlier life's have waited long enough
         self._merged: set[tuple[Signal, str]] = set()
         self._day = utc_day()
@@ -135,8 +135,9 @@ class Keeper:
                 if (signal, day) not in self._merged
             ]
         cutoff = self._cutoff()
-        if cutoff != self._published or not self._layout.catalog.exists() or not self._layout.script.exists():
-            jobs.append({"job": "publish", "home": str(self._layout.home), "cutoff": cutoff})
+        wanted = (cutoff, self._layout.transcripts.exists())
+        if wanted != self._published or not self._layout.catalog.exists() or not self._layout.script.exists():
+            jobs.append({"job": "publish", "home": str(self._layout.home), "cutoff": cutoff, "imported": wanted[1]})
         return jobs
 
     def _job(self, name: str, signal: Signal, **what: Any) -> dict[str, Any]:
@@ -155,7 +156,7 @@ class Keeper:
         if not result["ok"]:
             log.error("%s failed: %s", job["job"], result["error"])
         elif job["job"] == "publish":
-            self._published = job["cutoff"]
+            self._published = (job["cutoff"], job["imported"])
         elif job["job"] == "merge":
             self._merged.add((Signal(job["signal"]), job["day"]))  # also when the file system could not do it
             log.info("%s: the files of %s are %d now", job["signal"], job["day"], result["files"])

@@ -119,7 +119,8 @@ def _opened(layout: Layout, sql: str, limits: Limits) -> Iterator[duckdb.DuckDBP
                 continue
         about = None if _ABOUT_ALL.search(sql) else sql
         counted = [str(path) for path in audit.months(layout)]
-        for statement in worker_sql({signal: files_of(layout, signal) for signal in Signal}, about, counted):
+        files = {signal: files_of(layout, signal) for signal in Signal}
+        for statement in worker_sql(files, about, counted, imported=layout.transcripts.exists()):
             connection.execute(statement)
         # The order matters: the list of directories is inert, and can be set, only while external access is still on.
         connection.execute(f"SET allowed_directories = [{', '.join(map(quote, directories))}]")

@@ -34,7 +34,7 @@ def publish(layout: Layout, disk: Disk, cutoff: str) -> bool:
         disk.directory(layout.journal(signal))
         write_seed(layout, signal, disk)
     audit.write_seed(layout, disk)
-    statements = list(catalog_sql(layout, cutoff))
+    statements = list(catalog_sql(layout, cutoff, imported=layout.transcripts.exists()))
     text = "\n".join(f"{statement};" for statement in statements) + "\n"
     digest = hashlib.sha256(text.encode()).hexdigest()
     header = f"-- Views over the telemetry, for: duckdb -init {layout.script.name}\n-- {digest}\n"

@@ -13,6 +13,7 @@
   parquet/<signal>/v=<k>/ingest_day=YYYY-MM-DD/<first>-<last>.parquet
   parquet/<signal>/merging/           a closed day's files on their way to become one; no glob reaches it
   sanitizer_audit/YYYY-MM.ndjson      how often which rule fired, by day and attribute
+  transcripts/                        how far session logs were imported; while it exists, views compare them
   quarantine/                         files that could not be read, and what was cut from them
   logs/                               the daemon's own log
 """
@@ -82,6 +83,10 @@ class Layout:
     @property
     def script(self) -> Path:
         return self.home / "telemetry.sql"
+
+    @property
+    def transcripts(self) -> Path:
+        return self.home / "transcripts"
 
     @property
     def quarantine(self) -> Path:

@@ -32,8 +32,8 @@ class Files:
     segments: Sequence[str]
 
 
-def catalog_sql(layout: Layout, cutoff: str) -> Iterator[str]:
-    """All statements of the catalog, for any duckdb shell.
+def catalog_sql(layout: Layout, cutoff: str, *, imported: bool = False) -> Iterator[str]:
+    """All statements of the catalog, for any duckdb shell. `imported`: session logs were imported, see `_ONCE`.
 
     `cutoff` is an ingest day (YYYY-MM-DD). Every segment that became Parquet since that day may still lie in the
     journal; what older Parquet files hold does not. It is a constant in the views, not `current_date`: were the daemon
@@ -41,10 +41,16 @@ def catalog_sql(layout: Layout, cutoff: str) -> Iterator[str]:
     """
     for signal in Signal:
         yield f"CREATE OR REPLACE VIEW raw_{signal} AS\n{_shell_relation(layout, signal, cutoff)}"
-    yield from view_statements(_audit(glob_of(str(layout.audit), "*-*.ndjson")))
+    yield from view_statements(_audit(glob_of(str(layout.audit), "*-*.ndjson")), imported=imported)
 
 
-def worker_sql(files: dict[Signal, Files], mentioned_in: str | None = None, audit: Sequence[str] = ()) -> Iterator[str]:
+def worker_sql(
+    files: dict[Signal, Files],
+    mentioned_in: str | None = None,
+    audit: Sequence[str] = (),
+    *,
+    imported: bool = False,
+) -> Iterator[str]:
     """The same statements over explicit files.
 
     With `mentioned_in`, the text of a question, only the views whose names occur in it are made, with those they stand
@@ -56,13 +62,13 @@ def worker_sql(files: dict[Signal, Files], mentioned_in: str | None = None, audi
     wanted = None if mentioned_in is None else _with_bases(mentioned_in)
     for name in view_names():
         if wanted is None or name in wanted:
-            yield _statement(name, counted)
+            yield _statement(name, counted, imported=imported)
 
 
-def view_statements(counted: str) -> Iterator[str]:
+def view_statements(counted: str, *, imported: bool = False) -> Iterator[str]:
     """The views of `sql/`, in the order their manifest says."""
     for name in view_names():
-        yield _statement(name, counted)
+        yield _statement(name, counted, imported=imported)
 
 
 @cache
@@ -79,8 +85,10 @@ def view_text(name: str) -> str:
     return (resources.files(__package__) / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def _statement(name: str, counted: str) -> str:
+def _statement(name: str, counted: str, *, imported: bool = False) -> str:
     text = view_text(name).replace("$sanitizer_audit", counted).replace("$model_prices", prices_sql())
+    if imported and name == "events":  # the one view over logs on which all counting stands
+        text = text.replace("FROM raw_logs", f"FROM {_ONCE}")
     for signal in Signal:
         text = text.replace(f"$attributes_of_{signal}", attributes_sql(signal))
     return text.strip().removesuffix(";")
@@ -161,6 +169,28 @@ def _shell_relation(layout: Layout, signal: Signal, cutoff: str) -> str:
         f"UNION ALL {journal} AND seg NOT IN (SELECT seg FROM recent)"
     )
 
+
+def _known_by(alias: str) -> str:
+    """What names a record in the client's session logs and in what it exports alike."""
+    return (
+        f"CASE {alias}.event_type WHEN 'tool_call' THEN {alias}.tool_use_id "
+        f"WHEN 'user_prompt' THEN {alias}.message_id ELSE {alias}.request_id END"
+    )
+
+
+_ONCE = f"""(
+    SELECT * FROM raw_logs WHERE source IS DISTINCT FROM 'transcript'
+    UNION ALL
+    SELECT told.* FROM raw_logs AS told
+    WHERE told.source = 'transcript' AND NOT EXISTS (
+        SELECT 1 FROM raw_logs AS sent
+        WHERE sent.source IS NULL AND sent.event_type = told.event_type AND {_known_by("sent")} = {_known_by("told")}
+    )
+) AS raw_logs"""
+"""The rows of logs, without those read from session logs that the client has exported too, before or after.
+
+It takes another scan of the exported ids, so views get it only once something was imported.
+"""
 
 _AUDIT_COLUMNS = {"day": "DATE", "rule": "VARCHAR", "attribute": "VARCHAR", "count": "BIGINT"}
 
