@@ -1,5 +1,5 @@
 """`python -m telem`."""
 
-from telem.agent.cli import main
+from telem.agent.entry import main
 
 main()

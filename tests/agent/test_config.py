@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from telem.agent.config import SETTINGS, ConfigError, Setting, default_home, load
+from telem.agent.config import SETTINGS, ConfigError, Setting, load
+from telem.agent.homes import default_home
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 

@@ -147,6 +147,15 @@ def compact(config: Config) -> None:
 
 @cli.command()
 @with_settings()
+def hook(config: Config) -> None:
+    """Tell the daemon where a session works; Claude Code calls it (see setup). Prints nothing, always succeeds."""
+    from . import hook as light
+
+    light.main(["--home", str(config.home)])
+
+
+@cli.command()
+@with_settings()
 @click.argument("name", required=False)
 @click.option("--sql", "statement", help="A statement of your own instead of a ready-made question.")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the question; repeatable.")

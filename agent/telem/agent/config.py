@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
-
 from telem.sanitize.policy import Profile
 from telem.storage.layout import Layout
+
+from .homes import HOME_ENV, default_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +65,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("log_level", "info", "How much the daemon's own log says: debug, info, warning or error."),
 )
 
+TABLES: dict[str, str] = {
+    "chapters": "Which chapter a session counts for, by the path it works in: a pattern and the chapter's name.",
+}
+"""Names in `config.toml` that hold pairs of texts: without flag or variable, read where they are used."""
+
 _CHOICES = {
     "profile": ("", *(profile.value for profile in Profile)),
     "log_level": ("debug", "info", "warning", "error"),
@@ -93,11 +98,6 @@ class Config:
         return Layout(self.home)
 
 
-def default_home() -> Path:
-    """The user's data folder, as the platform has it."""
-    return Path(platformdirs.user_data_dir("telem-agent", appauthor=False))
-
-
 def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Config:
     """Put the settings together.
 
@@ -109,7 +109,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> 
         ConfigError: a value is of the wrong kind or out of range, or `config.toml` has a name we do not know.
     """
     environ = os.environ if environ is None else environ
-    home_text = flags.get("home") or environ.get(ENV_PREFIX + "HOME") or ""
+    home_text = flags.get("home") or environ.get(HOME_ENV) or ""
     home = Path(home_text).expanduser().absolute() if home_text else default_home()
     file = _read_file(home / "config.toml")
     values: dict[str, Any] = {"home": home}
@@ -132,11 +132,17 @@ def _read_file(path: Path) -> dict[str, Any]:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
-    known = {setting.name for setting in SETTINGS[1:]}
-    for name in found:
+    known = {setting.name for setting in SETTINGS[1:]} | set(TABLES)
+    for name, value in found.items():
+        if name in TABLES and not _is_table(value):
+            raise ConfigError(f'{path}: {name} is a table of texts, as in {name} = {{ "docs/07-*" = "ch07" }}')
         if name not in known:
             raise ConfigError(f"{path}: there is no setting {name!r}; there are {', '.join(sorted(known))}")
     return found
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
 
 
 def _check(setting: Setting, value: Any, where: str) -> Any:

@@ -52,6 +52,17 @@ profile = "strict"
 allowed_hosts = ["my-laptop.local"]
 ```
 
+`chapters` stands in the file only: by the path in which a session works, which chapter it counts for.
+A pattern stands for a folder below the top of the repository and all that is in it;
+one that begins with `/` or `~`, for a folder of the machine.
+The first that fits counts; a session's own tag wins.
+
+```toml
+[chapters]
+"book-source/docs/07-*" = "ch07"
+"book-source/docs/08-*" = "ch08"
+```
+
 In the environment and as a flag, a list is written with commas: `--allowed-hosts one,two`.
 
 `telem-agent settings` prints the same table from the installed version.

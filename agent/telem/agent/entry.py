@@ -1,0 +1,24 @@
+"""Entry point of the command: what must be quick goes its own light way, everything else to the command line.
+
+Importing the command line costs some 50 ms. Claude Code waits for the hook before every prompt, so it is run by modules
+of the standard library alone.
+"""
+
+from __future__ import annotations
+
+import sys
+
+LIGHT = ("hook",)
+"""First words that are answered without the command line; `telem.agent.<word>` has a `main(arguments)`."""
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    if len(sys.argv) > 1 and sys.argv[1] in LIGHT and not {"-h", "--help"} & set(sys.argv[2:]):
+        from . import hook
+
+        hook.main(sys.argv[2:])
+    else:
+        from .cli import main as run
+
+        run()
