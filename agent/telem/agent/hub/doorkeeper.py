@@ -1,7 +1,7 @@
 """The hub's one door: who are you, what may you, and on to your own agent.
 
-Every request but `/ping` carries a token. OTLP and questions of a member go to that member's agent, with the agent's own
-token in the place of the member's; questions of a coordinator go to the team's tables. Nothing that the caller says
+Every request but `/ping` carries a token. OTLP and questions of a member go to that member's agent, with that agent's
+own token in the place of the member's; questions of a coordinator go to the team's tables. Nothing that the caller says
 beside the token decides whose data is touched.
 """
 
