@@ -62,6 +62,14 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("segment_age_s", 3600, "A journal segment is closed and becomes Parquet when it is this old."),
     Setting("allowed_hosts", (), "Further names by which HTTP clients may address this machine, beside loopback."),
+    Setting("mode", "agent", "agent keeps one person's telemetry; hub is the shared machine of a team."),
+    Setting("hub_listen", "127.0.0.1:8443", "Address and port a hub listens on; beyond this machine only with TLS."),
+    Setting("hub_cert", "", "Certificate chain of a hub, a PEM file; empty means no TLS of its own."),
+    Setting("hub_cert_key", "", "The certificate's key, a PEM file; empty if it stands in the same file."),
+    Setting("hub_client_ca", "", "Authority of client certificates, a PEM file; if given, members need one."),
+    Setting("hub_behind_proxy", 0, "1 if a proxy in front of the hub does TLS; it may then listen without."),
+    Setting("hub_group_size", 3, "Smallest group of members whose figures a hub shows to coordinators."),
+    Setting("accept_row_ids", 0, "1 lets rows that another agent forwards keep their ids, each stored once."),
     Setting("log_level", "info", "How much the daemon's own log says: debug, info, warning or error."),
 )
 
@@ -72,9 +80,11 @@ TABLES: dict[str, str] = {
 
 _CHOICES = {
     "profile": ("", *(profile.value for profile in Profile)),
+    "mode": ("agent", "hub"),
     "log_level": ("debug", "info", "warning", "error"),
     "bind": ("127.0.0.1", "::1", "localhost"),
 }
+_RANGES = {"hub_behind_proxy": (0, 1), "accept_row_ids": (0, 1), "hub_group_size": (2, 1000)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,14 @@ class Config:
     profile: str
     segment_age_s: int
     allowed_hosts: tuple[str, ...]
+    mode: str
+    hub_listen: str
+    hub_cert: str
+    hub_cert_key: str
+    hub_client_ca: str
+    hub_behind_proxy: int
+    hub_group_size: int
+    accept_row_ids: int
     log_level: str
 
     @property
@@ -166,7 +184,7 @@ def _check_int(setting: Setting, value: Any, where: str) -> int:
         number = int(value)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: {setting.name} is a number, this is {value!r}") from error
-    low, high = (0, PORT_MAX) if setting.name.endswith("_port") else (1, 1 << 40)
+    low, high = _RANGES.get(setting.name, (0, PORT_MAX) if setting.name.endswith("_port") else (1, 1 << 40))
     if isinstance(value, bool) or not low <= number <= high:
         raise ConfigError(f"{where}: {setting.name} lies between {low} and {high}, this is {value!r}")
     return number

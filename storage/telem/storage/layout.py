@@ -15,6 +15,9 @@
   sanitizer_audit/YYYY-MM.ndjson      how often which rule fired, by day and attribute
   transcripts/                        how far session logs were imported; while it exists, views compare them
   quarantine/                         files that could not be read, and what was cut from them
+  seen.ids                            ids of the rows that another agent forwarded last
+  hub/                                a hub's register of members, and when each came last
+  members/<id>/                       a hub's members: a folder like this one for each
   logs/                               the daemon's own log
 """
 
@@ -95,6 +98,29 @@ class Layout:
     @property
     def logs(self) -> Path:
         return self.home / "logs"
+
+    @property
+    def seen(self) -> Path:
+        return self.home / "seen.ids"
+
+    @property
+    def hub(self) -> Path:
+        return self.home / "hub"
+
+    @property
+    def hub_members(self) -> Path:
+        return self.hub / "members.json"
+
+    @property
+    def hub_visits(self) -> Path:
+        return self.hub / "visits.json"
+
+    @property
+    def hub_houses(self) -> Path:
+        return self.home / "members"
+
+    def hub_house(self, member_id: str) -> Path:
+        return self.hub_houses / member_id
 
     def retired_key(self, day: str) -> Path:
         return self.home / f"key.{day}.retired"

@@ -1,0 +1,223 @@
+"""The hub's own process: an ordered list of starts and its mirror of stops, as in the daemon of a laptop.
+
+lock → port → members → houses → door → housekeeping        and back, from the right
+
+It decodes nothing, judges nothing and stores nothing itself; the members' agents do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal as signals
+import ssl
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from telem.agent.errors import AgentError, PortError
+from telem.storage.disk import Disk
+from telem.storage.keys import load_token
+
+from .doorkeeper import Doorkeeper
+from .houses import Houses
+from .limits import Limits, folder_bytes
+from .members import Members
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from telem.agent.config import Config
+
+STATUS_SCHEMA = 1
+HOUSEKEEPING_S = 60.0
+WAKE_EVERY_S = 24 * 3600.0
+"""Each member's agent is awake at least once a day, so that compaction, retention and rollups happen."""
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+DOOR_GRACE_S = 3.0
+
+log = logging.getLogger(__name__)
+
+
+class Hub:
+    """One running hub.
+
+    Args:
+        on_ready: called once it accepts data, with what `daemon.json` says.
+    """
+
+    def __init__(self, config: Config, on_ready: Callable[[dict[str, Any]], None] | None = None) -> None:
+        self.config = config
+        self.layout = config.layout
+        self.disk = Disk()
+        self.members = Members(self.layout.hub_members, self.disk)
+        self.started_at_s = time.time()
+        self.endpoints: dict[str, str] = {}
+        self.houses: Houses
+        self.limits: Limits
+        self.door: Doorkeeper
+        self._woken_at_s: dict[str, float] = {}
+        self._on_ready = on_ready
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Start, serve until `stop` is called or a signal comes, stop.
+
+        Raises:
+            LockedError: another daemon has this directory.
+            PortError: the address cannot be listened on.
+            AgentError: it would listen beyond this machine without TLS.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            self._take_directory(stack)
+            await self._open(stack)
+            stack.push_async_callback(_cancel, asyncio.create_task(self._keep_house()))
+            self._announce(stack)
+            await self._stop.wait()
+            log.info("stopping")
+
+    def stop(self) -> None:
+        """Ask it to stop; what is under way is answered first."""
+        self._stop.set()
+
+    def _take_directory(self, stack: contextlib.AsyncExitStack) -> None:
+        os.umask(0o077)
+        self.disk.directory(self.layout.home)
+        stack.callback(self.disk.lock(self.layout.lock).release)
+        for path in self.disk.sweep_temporary(self.layout.hub):
+            log.info("removed what a crash left: %s", path)
+
+    async def _open(self, stack: contextlib.AsyncExitStack) -> None:
+        host, port = address_of(self.config.hub_listen)
+        tls = context_for(self.config, host)
+        sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="telem-")))
+        self.houses = Houses(self.layout.hub_houses, sockets)
+        stack.push_async_callback(self.houses.close)
+        self.limits = Limits(self.layout.hub_house, self.layout.hub_visits, self.disk)
+        stack.callback(self.limits.write_visits)
+        load_token(self.layout, self.disk)
+        self.door = Doorkeeper(self.members, self.houses, self.limits, team, {})
+        factory = self.door.server()
+        try:
+            server = await asyncio.get_running_loop().create_server(factory, host, port, ssl=tls)
+        except OSError as error:
+            raise PortError(
+                f"{self.config.hub_listen} (hub_listen) cannot be listened on: {error.strerror or error}",
+                f"Stop what holds it (lsof -i :{port}), or choose another: --hub-listen HOST:PORT",
+            ) from error
+        stack.push_async_callback(factory.shutdown, DOOR_GRACE_S)
+        stack.callback(server.close)
+        port = server.sockets[0].getsockname()[1]
+        self.endpoints["hub"] = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    async def _keep_house(self) -> None:
+        """End idle agents, wake the sleeping once a day, note who came."""
+        while True:
+            try:
+                self.limits.write_visits()
+                await self.houses.close_idle(time.monotonic())
+                await self._wake_one()
+            except (OSError, AgentError) as error:
+                log.warning("housekeeping failed; it goes on in a minute: %s", error)
+            await asyncio.sleep(HOUSEKEEPING_S)
+
+    async def _wake_one(self) -> None:
+        """Open the house that has been closed for longest, if for more than a day; one at a time."""
+        now_s = time.monotonic()
+        for member in self.members:
+            house = self.houses.of(member.id)
+            if house.is_open:
+                self._woken_at_s[member.id] = now_s
+            elif house.home.exists() and now_s - self._woken_at_s.get(member.id, -WAKE_EVERY_S) >= WAKE_EVERY_S:
+                self._woken_at_s[member.id] = now_s
+                async with self.houses.visit(member.id):
+                    return
+
+    def _announce(self, stack: contextlib.AsyncExitStack) -> None:
+        said = {
+            "pid": os.getpid(),
+            "started_at_s": self.started_at_s,
+            "endpoints": self.endpoints,
+            "profile": "",
+        }
+        self.disk.write(self.layout.daemon, orjson.dumps(said))
+        stack.callback(self.layout.daemon.unlink, missing_ok=True)
+        for number in (signals.SIGTERM, signals.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self.stop)
+        log.info("ready: %s", self.endpoints)
+        if self._on_ready:
+            self._on_ready(said)
+
+    async def status(self) -> dict[str, Any]:
+        """What `telem-agent status` shows of a hub."""
+        return {
+            "schema": STATUS_SCHEMA,
+            "hub": True,
+            "pid": os.getpid(),
+            "started_at_s": self.started_at_s,
+            "home": str(self.layout.home),
+            "endpoints": self.endpoints,
+            "members": [
+                {
+                    "id": member.id,
+                    "name": member.name,
+                    "role": member.role.value,
+                    "open": self.houses.of(member.id).is_open,
+                    "bytes": await asyncio.to_thread(folder_bytes, self.layout.hub_house(member.id)),
+                }
+                for member in self.members
+            ],
+            "refused": self.door.refused,
+        }
+
+
+def address_of(text: str) -> tuple[str, int]:
+    """Host and port of `host:port`.
+
+    Raises:
+        AgentError: it is something else.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 (the largest port)
+        raise AgentError(f"hub_listen is {text!r}", "Give a host and a port: --hub-listen 0.0.0.0:8443")
+    return host.strip("[]"), int(port)
+
+
+def context_for(config: Config, host: str) -> ssl.SSLContext | None:
+    """TLS as the settings want it; None for plain HTTP, on loopback or behind a proxy that the owner named.
+
+    Raises:
+        AgentError: no TLS beyond this machine, or a certificate that cannot be used.
+    """
+    if config.hub_cert:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_cert_chain(config.hub_cert, config.hub_cert_key or None)
+            if config.hub_client_ca:
+                context.load_verify_locations(config.hub_client_ca)
+                context.verify_mode = ssl.CERT_REQUIRED
+        except (OSError, ssl.SSLError) as error:
+            raise AgentError(
+                f"the certificate {config.hub_cert} cannot be used: {error}",
+                "hub_cert and hub_cert_key are PEM files that this user can read.",
+            ) from error
+        return context
+    if host in LOOPBACK or config.hub_behind_proxy:
+        return None
+    raise AgentError(
+        f"the hub would listen on {host} without TLS, and tokens would cross the network in clear",
+        "Give it a certificate (hub_cert, hub_cert_key), or a proxy in front of it that does TLS (hub_behind_proxy = 1).",
+    )
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
