@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from telem.agent.hub.limits import Limits, folder_bytes, read_visits
 from telem.agent.hub.members import Member, Role
 from telem.storage.disk import Disk
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ADA = Member("m-1", "ada", Role.MEMBER, "", 0.0, quota_bytes=1000)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from telem.agent.errors import AgentError
 from telem.agent.hub.members import TOKEN_PREFIX, Member, Members, Role
 from telem.storage.disk import Disk
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOW_S = 1_790_000_000.0
 GIB = 1 << 30

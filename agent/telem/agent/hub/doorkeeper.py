@@ -20,8 +20,6 @@ from aiohttp import web
 
 from telem.agent.errors import AgentError
 
-from .members import Role
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
@@ -48,16 +46,14 @@ class Doorkeeper:
     """Answers on the hub's port.
 
     Args:
-        team: answers the questions of coordinators.
-        extra: further paths, such as what admins may do; by method and path.
+        actions: what else there is, by method and path; each looks at the member's role itself.
     """
 
-    def __init__(self, members: Members, houses: Houses, limits: Limits, team: Ask, extra: Mapping[str, Ask]) -> None:
+    def __init__(self, members: Members, houses: Houses, limits: Limits, actions: Mapping[str, Ask]) -> None:
         self._members = members
         self._houses = houses
         self._limits = limits
-        self._team = team
-        self._extra = extra
+        self._actions = actions
         self.refused = 0  # requests without a token that counts
 
     def server(self) -> web.Server:
@@ -98,12 +94,8 @@ class Doorkeeper:
                     HTTPStatus.TOO_MANY_REQUESTS, refusal.message, {**_SAFE, "Retry-After": refusal.retry_after_s}
                 )
             return await self._pass(member, request, "otlp_http")
-        if action := self._extra.get(f"{request.method} {request.path}"):
+        if action := self._actions.get(f"{request.method} {request.path}"):
             return await action(member, request)
-        if request.path == "/team" and member.role is not Role.MEMBER:
-            return await self._team(member, request)
-        if request.path == "/team":
-            return _text(HTTPStatus.FORBIDDEN, "the team's tables are for coordinators; your own are at /")
         if request.path in ("/", "/status"):
             return await self._pass(member, request, "query")
         return _text(HTTPStatus.NOT_FOUND, f"there is nothing at {request.path}")

@@ -102,7 +102,7 @@ class Hub:
         self.limits = Limits(self.layout.hub_house, self.layout.hub_visits, self.disk)
         stack.callback(self.limits.write_visits)
         load_token(self.layout, self.disk)
-        self.door = Doorkeeper(self.members, self.houses, self.limits, team, {})
+        self.door = Doorkeeper(self.members, self.houses, self.limits, {})
         factory = self.door.server()
         try:
             server = await asyncio.get_running_loop().create_server(factory, host, port, ssl=tls)
@@ -213,7 +213,7 @@ def context_for(config: Config, host: str) -> ssl.SSLContext | None:
         return None
     raise AgentError(
         f"the hub would listen on {host} without TLS, and tokens would cross the network in clear",
-        "Give it a certificate (hub_cert, hub_cert_key), or a proxy in front of it that does TLS (hub_behind_proxy = 1).",
+        "Give it a certificate (hub_cert, hub_cert_key), or a proxy that does TLS in front of it (hub_behind_proxy).",
     )
 
 
