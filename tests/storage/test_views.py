@@ -215,10 +215,10 @@ def test_mentioned_views_bring_their_bases() -> None:
         "session_context",
         "placed_events",
         "metrics",
-        "metric_increments",
-        "usage_facts",
+        "recent_increments",
+        "usage_days",
         "sessions",
-        "tool_calls",  # occurs in the text of usage_facts, as a column's name: made in vain, which does no harm
+        "tool_calls",  # occurs in the text of usage_days, as a column's name: made in vain, which does no harm
     }
 
 

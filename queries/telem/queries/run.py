@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from telem.sanitize.records import Signal
-from telem.storage import audit
+from telem.storage import audit, rollups
 from telem.storage.inventory import parquet_files
 from telem.storage.journal import segments
 from telem.storage.views import Files, quote, view_names, worker_sql
@@ -105,7 +105,7 @@ def _size(path: Path) -> int:
 @contextmanager
 def _opened(layout: Layout, sql: str, limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with all views, locked: no other file, no network, no setting can be reached from it."""
-    directories = [str((layout.home / name).resolve()) + "/" for name in ("parquet", "journal", "sanitizer_audit")]
+    directories = [str((layout.home / name).resolve()) + "/" for name in ("parquet", "journal", "rollups", "sanitizer_audit")]
     with duckdb.connect(":memory:", config={"threads": limits.threads}) as connection:
         connection.execute(f"SET memory_limit = '{limits.memory_mb}MB'")
         connection.execute("SET temp_directory = ''")
@@ -119,8 +119,11 @@ def _opened(layout: Layout, sql: str, limits: Limits) -> Iterator[duckdb.DuckDBP
                 continue
         about = None if _ABOUT_ALL.search(sql) else sql
         counted = [str(path) for path in audit.months(layout)]
+        in_force = rollups.read(layout)  # before the files are listed: what it gives up is removed a grace later
+        totals = rollups.files(layout, in_force) if in_force.version else None
         files = {signal: files_of(layout, signal) for signal in Signal}
-        for statement in worker_sql(files, about, counted, imported=layout.transcripts.exists()):
+        imported = layout.transcripts.exists()
+        for statement in worker_sql(files, about, counted, imported=imported, rollups=in_force, totals=totals):
             connection.execute(statement)
         # The order matters: the list of directories is inert, and can be set, only while external access is still on.
         connection.execute(f"SET allowed_directories = [{', '.join(map(quote, directories))}]")

@@ -14,7 +14,8 @@ import duckdb
 
 from telem.sanitize.records import Signal
 
-from . import audit
+from . import audit, rollups
+from .closing import write_nothing
 from .compact import write_seed
 from .views import catalog_sql, quote
 
@@ -34,7 +35,9 @@ def publish(layout: Layout, disk: Disk, cutoff: str) -> bool:
         disk.directory(layout.journal(signal))
         write_seed(layout, signal, disk)
     audit.write_seed(layout, disk)
-    statements = list(catalog_sql(layout, cutoff, imported=layout.transcripts.exists()))
+    in_force = rollups.read(layout)
+    write_nothing(layout, disk)
+    statements = list(catalog_sql(layout, cutoff, in_force, imported=layout.transcripts.exists()))
     text = "\n".join(f"{statement};" for statement in statements) + "\n"
     digest = hashlib.sha256(text.encode()).hexdigest()
     header = f"-- Views over the telemetry, for: duckdb -init {layout.script.name}\n-- {digest}\n"

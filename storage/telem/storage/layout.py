@@ -12,6 +12,9 @@
   journal/<signal>/s-<n>.ndjson       the durable log
   parquet/<signal>/v=<k>/ingest_day=YYYY-MM-DD/<first>-<last>.parquet
   parquet/<signal>/merging/           a closed day's files on their way to become one; no glob reaches it
+  rollups/current.json                which rollup is in force: closed days, and the raw ones still there
+  rollups/v=<k>/<version>/usage.parquet, series.parquet   what closed days add to the totals; never changed, replaced
+  clock.json                          the day of which retention is sure, whatever the clock says
   sanitizer_audit/YYYY-MM.ndjson      how often which rule fired, by day and attribute
   transcripts/                        how far session logs were imported; while it exists, views compare them
   quarantine/                         files that could not be read, and what was cut from them
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
 
 SEGMENT_NAME = re.compile(r"s-(\d{12})\.ndjson")
 PARQUET_NAME = re.compile(r"(\d{12})-(\d{12})\.parquet")
+ROLLUP_VERSION = 1
+"""Raised whenever a column of the rollups is added or changed."""
+
 SEED_NAME = "000000000000-000000000000.parquet"
 SEED_DAY = "1970-01-01"
 """A zero-row file in a day of its own: DuckDB 1.x refuses a glob that matches nothing."""
@@ -78,6 +84,18 @@ class Layout:
     @property
     def audit(self) -> Path:
         return self.home / "sanitizer_audit"
+
+    @property
+    def rollups(self) -> Path:
+        return self.home / "rollups"
+
+    @property
+    def rollups_manifest(self) -> Path:
+        return self.rollups / "current.json"
+
+    @property
+    def clock(self) -> Path:
+        return self.home / "clock.json"
 
     @property
     def catalog(self) -> Path:
@@ -127,6 +145,9 @@ class Layout:
 
     def audit_month(self, month: str) -> Path:
         return self.audit / f"{month}.ndjson"
+
+    def rollup(self, version: int) -> Path:
+        return self.rollups / f"v={ROLLUP_VERSION}" / f"{version:06d}"
 
     def journal(self, signal: Signal) -> Path:
         return self.home / "journal" / signal

@@ -3,6 +3,9 @@
 `raw_logs`, `raw_metrics`, `raw_traces` are every row, wherever it lies at the moment. They come in two forms with the
 same columns: for shells, over globs that stay right while segments become Parquet; and for our own workers, over an
 explicit list of files, which needs none of that care and is read faster.
+
+Totals of closed ingest days come from the rollups, those of later days from rows; which is which are constants in the
+text of the views (`Rollups`), so that every part of a question goes by the same ones.
 """
 
 from __future__ import annotations
@@ -16,12 +19,29 @@ from typing import TYPE_CHECKING
 from telem.sanitize.columns import COLUMNS, SCHEMA_VERSION
 from telem.sanitize.records import Signal
 
+from . import rollups as rolled
+from .rollups import SERIES_COLUMNS, USAGE_COLUMNS, Rollups
 from .schema import attributes_sql, column_list, journal_columns, journal_select, sql_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from .layout import Layout
+
+ALIKE = {
+    "recent_increments": (
+        "metric_increments",
+        "-- The part of metric_increments that no rollup holds yet; the base of usage_days.",
+    ),
+    "usage_days": (
+        "usage_facts",
+        "-- The same as usage_facts, with all closed days summed up by session: the base of sessions, users and "
+        "daily_metrics.\n-- Reads little, however long ago; for parts of days use usage_facts or events.",
+    ),
+}
+"""View -> the one whose text it shares, and its own sentence. It takes from the rollups every closed day, where the
+other takes only what has no raw rows any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +52,7 @@ class Files:
     segments: Sequence[str]
 
 
-def catalog_sql(layout: Layout, cutoff: str, *, imported: bool = False) -> Iterator[str]:
+def catalog_sql(layout: Layout, cutoff: str, rollups: Rollups, *, imported: bool = False) -> Iterator[str]:
     """All statements of the catalog, for any duckdb shell. `imported`: session logs were imported, see `_ONCE`.
 
     `cutoff` is an ingest day (YYYY-MM-DD). Every segment that became Parquet since that day may still lie in the
@@ -40,8 +60,10 @@ def catalog_sql(layout: Layout, cutoff: str, *, imported: bool = False) -> Itera
     to die right after a compaction, rows would count twice as soon as that day left the window.
     """
     for signal in Signal:
-        yield f"CREATE OR REPLACE VIEW raw_{signal} AS\n{_shell_relation(layout, signal, cutoff)}"
-    yield from view_statements(_audit(glob_of(str(layout.audit), "*-*.ndjson")), imported=imported)
+        yield f"CREATE OR REPLACE VIEW raw_{signal} AS\n{_shell_relation(layout, signal, cutoff, rollups)}"
+    words = _words(rollups, rolled.files(layout, rollups))
+    words["$sanitizer_audit"] = _audit(glob_of(str(layout.audit), "*-*.ndjson"))
+    yield from view_statements(words, imported=imported)
 
 
 def worker_sql(
@@ -50,25 +72,28 @@ def worker_sql(
     audit: Sequence[str] = (),
     *,
     imported: bool = False,
+    rollups: Rollups | None = None,
+    totals: tuple[Path, Path] | None = None,
 ) -> Iterator[str]:
-    """The same statements over explicit files.
+    """The same statements over explicit files. `totals` are the rollups' files; without them nothing is closed.
 
     With `mentioned_in`, the text of a question, only the views whose names occur in it are made, with those they stand
     on. Making all of them takes 150 ms, which is more than most questions do.
     """
     for signal in Signal:
-        yield f"CREATE OR REPLACE VIEW raw_{signal} AS\n{_worker_relation(signal, files[signal])}"
-    counted = _audit(f"[{', '.join(map(quote, audit))}]" if audit else None)
+        yield f"CREATE OR REPLACE VIEW raw_{signal} AS\n{_worker_relation(signal, files[signal], rollups or Rollups())}"
+    words = _words(rollups or Rollups(), totals)
+    words["$sanitizer_audit"] = _audit(f"[{', '.join(map(quote, audit))}]" if audit else None)
     wanted = None if mentioned_in is None else _with_bases(mentioned_in)
     for name in view_names():
         if wanted is None or name in wanted:
-            yield _statement(name, counted, imported=imported)
+            yield _statement(name, words, imported=imported)
 
 
-def view_statements(counted: str, *, imported: bool = False) -> Iterator[str]:
+def view_statements(words: Mapping[str, str], *, imported: bool = False) -> Iterator[str]:
     """The views of `sql/`, in the order their manifest says."""
     for name in view_names():
-        yield _statement(name, counted, imported=imported)
+        yield _statement(name, words, imported=imported)
 
 
 @cache
@@ -81,14 +106,23 @@ def view_names() -> tuple[str, ...]:
 
 @cache
 def view_text(name: str) -> str:
-    """The file of a view, as it was written."""
+    """The text of a view: its file, as it was written, or that of the one it is like."""
+    if name in ALIKE:
+        base, sentence = ALIKE[name]
+        body = view_text(base).partition("\nCREATE")[2]
+        for other, (original, _) in ALIKE.items():
+            body = body.replace(original, other)
+        body = body.replace("$logs_since", "$closed").replace("$metrics_since", "$closed")
+        return f"{sentence}\nCREATE{body}"
     return (resources.files(__package__) / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def _statement(name: str, counted: str, *, imported: bool = False) -> str:
-    text = view_text(name).replace("$sanitizer_audit", counted).replace("$model_prices", prices_sql())
+def _statement(name: str, words: Mapping[str, str], *, imported: bool = False) -> str:
+    text = view_text(name).replace("$model_prices", prices_sql())
     if imported and name == "events":  # the one view over logs on which all counting stands
         text = text.replace("FROM raw_logs", f"FROM {_ONCE}")
+    for word, meaning in words.items():
+        text = text.replace(word, meaning)
     for signal in Signal:
         text = text.replace(f"$attributes_of_{signal}", attributes_sql(signal))
     return text.strip().removesuffix(";")
@@ -132,16 +166,41 @@ def quote(text: str) -> str:
 
 def glob_of(folder: str, pattern: str) -> str:
     """A glob below a folder whose own name may hold glob characters; only `[` needs care."""
-    return quote(folder.replace("[", "[[]") + "/" + pattern)
+    return quote(glob_safe(folder) + "/" + pattern)
 
 
-def _journal_day() -> str:
-    return "make_timestamp(received_at)::DATE AS ingest_day"
+def glob_safe(path: str) -> str:
+    """A path as a pattern that means nothing but itself."""
+    return path.replace("[", "[[]")
 
 
-def _journal(signal: Signal, source: str) -> str:
+def _words(rollups: Rollups, totals: tuple[Path, Path] | None) -> dict[str, str]:
+    """What the views' words for days and rollups stand for."""
+    usage, series = totals or (None, None)
+    return {
+        "$closed": f"DATE '{rollups.closed}'",
+        "$logs_since": f"DATE '{rollups.raw_since[Signal.LOGS]}'",
+        "$metrics_since": f"DATE '{rollups.raw_since[Signal.METRICS]}'",
+        "$usage_rollup": _rollup(usage, USAGE_COLUMNS),
+        "$series_rollup": _rollup(series, SERIES_COLUMNS),
+    }
+
+
+def _rollup(path: Path | None, columns: Mapping[str, str]) -> str:
+    if path is None:
+        nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items())
+        return f"(SELECT {nothing} WHERE false)"
+    return f"read_parquet({quote(glob_safe(str(path)))}, hive_partitioning = false)"
+
+
+def _journal_day(rollups: Rollups) -> str:
+    """The day whose partition the rows will join: today's at the earliest, and never one that is closed."""
+    return f"greatest(make_timestamp(received_at)::DATE, DATE '{rollups.closed}') AS ingest_day"
+
+
+def _journal(signal: Signal, source: str, rollups: Rollups) -> str:
     return (
-        f"SELECT {journal_select(signal)}, {_journal_day()} FROM read_json({source}, "
+        f"SELECT {journal_select(signal)}, {_journal_day(rollups)} FROM read_json({source}, "
         f"format = 'newline_delimited', ignore_errors = true, columns = {journal_columns(signal)}) "
         "WHERE seg IS NOT NULL"
     )
@@ -154,14 +213,14 @@ def _parquet(signal: Signal, source: str) -> str:
     )
 
 
-def _shell_relation(layout: Layout, signal: Signal, cutoff: str) -> str:
+def _shell_relation(layout: Layout, signal: Signal, cutoff: str, rollups: Rollups) -> str:
     """The form that stays right against a compacting writer (229 shells, 70 compactions: no wrong count).
 
     The rows of the last days and the list of segments they came from are one materialized scan, so neither can be newer
     than the other; a retired segment is emptied before it is removed, so a listed file is always there to be opened.
     """
     parquet = _parquet(signal, glob_of(str(layout.version(signal, SCHEMA_VERSION)), "*/*.parquet"))
-    journal = _journal(signal, glob_of(str(layout.journal(signal)), "s-*.ndjson"))
+    journal = _journal(signal, glob_of(str(layout.journal(signal)), "s-*.ndjson"), rollups)
     return (
         f"WITH recent AS MATERIALIZED ({parquet} WHERE ingest_day >= DATE '{cutoff}')\n"
         f"{parquet} WHERE ingest_day < DATE '{cutoff}'\n"
@@ -204,12 +263,12 @@ def _audit(source: str | None) -> str:
     return f"read_json({source}, format = 'newline_delimited', ignore_errors = true, columns = {columns})"
 
 
-def _worker_relation(signal: Signal, files: Files) -> str:
+def _worker_relation(signal: Signal, files: Files, rollups: Rollups) -> str:
     parts = []
     if files.parquet:
         parts.append(_parquet(signal, "[" + ", ".join(map(quote, files.parquet)) + "]"))
     if files.segments:
-        parts.append(_journal(signal, "[" + ", ".join(map(quote, files.segments)) + "]"))
+        parts.append(_journal(signal, "[" + ", ".join(map(quote, files.segments)) + "]", rollups))
     return "\nUNION ALL ".join(parts) or _nothing(signal)
 
 

@@ -28,6 +28,7 @@ SELECT
     TRY_CAST(round(sum(lines_added)) AS BIGINT) AS lines_added, -- Lines added.
     TRY_CAST(round(sum(lines_removed)) AS BIGINT) AS lines_removed, -- Lines removed.
     TRY_CAST(round(sum(commits)) AS BIGINT) AS commits, -- Commits.
-    TRY_CAST(round(sum(pull_requests)) AS BIGINT) AS pull_requests -- Pull requests.
-FROM usage_facts
+    TRY_CAST(round(sum(pull_requests)) AS BIGINT) AS pull_requests, -- Pull requests.
+    min(sample_ratio) AS sample_ratio -- Smallest share of sessions kept of any type counted here; NULL: all of them. Tokens and cost are never sampled.
+FROM usage_days
 GROUP BY day, "user", team, chapter, repository, branch, client, model, query_source;

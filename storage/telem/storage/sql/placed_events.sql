@@ -11,6 +11,8 @@ SELECT
     events.event,
     events.session_id,
     events."user",
+    events.user_id,
+    events.account_id,
     events.team,
     coalesce(events.project, session_context.project) AS project, -- Project tag, else the project the session was in at that moment.
     coalesce(events.chapter, session_context.chapter) AS chapter, -- Chapter tag, else the chapter the session was in at that moment.

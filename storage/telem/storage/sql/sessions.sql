@@ -10,9 +10,9 @@ SELECT
     arg_max(repository, time) AS repository, -- Repository.
     arg_max(branch, time) AS branch, -- Git branch.
     arg_max(app_version, time) AS app_version, -- Version of the client.
-    coalesce(min(event_time), min(time)) AS started_at, -- Its first event.
+    coalesce(min(first_event_time), min(first_time)) AS started_at, -- Its first event.
     coalesce(max(event_time), max(time)) AS ended_at, -- Its last event so far.
-    list_sort(list(DISTINCT model) FILTER (WHERE model IS NOT NULL AND requests = 1))
+    list_sort(list(DISTINCT model) FILTER (WHERE model IS NOT NULL AND requests > 0))
         AS models, -- Models that answered its requests; NULL when none did.
     TRY_CAST(sum(prompts) AS BIGINT) AS prompts, -- Prompts; NULL when only metrics arrived, as for the following.
     TRY_CAST(sum(requests) AS BIGINT) AS requests, -- Answered requests to a model.
@@ -30,7 +30,8 @@ SELECT
     TRY_CAST(round(sum(lines_added)) AS BIGINT) AS lines_added, -- Lines added.
     TRY_CAST(round(sum(lines_removed)) AS BIGINT) AS lines_removed, -- Lines removed.
     TRY_CAST(round(sum(commits)) AS BIGINT) AS commits, -- Commits.
-    TRY_CAST(round(sum(pull_requests)) AS BIGINT) AS pull_requests -- Pull requests.
-FROM usage_facts
+    TRY_CAST(round(sum(pull_requests)) AS BIGINT) AS pull_requests, -- Pull requests.
+    min(sample_ratio) AS sample_ratio -- Smallest share of sessions kept of any type counted here; NULL: all of them. Tokens and cost are never sampled.
+FROM usage_days
 WHERE session_id IS NOT NULL
 GROUP BY session_id;

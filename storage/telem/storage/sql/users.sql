@@ -4,7 +4,7 @@ SELECT
     "user",
     arg_max(team, time) AS team, -- Last team tag known.
     list_sort(list(DISTINCT client) FILTER (WHERE client IS NOT NULL)) AS clients, -- Clients used.
-    min(time) AS first_seen, -- First event or point.
+    min(first_time) AS first_seen, -- First event or point.
     max(time) AS last_seen, -- Last event or point.
     count(DISTINCT session_id) AS sessions, -- Distinct sessions.
     TRY_CAST(sum(prompts) AS BIGINT) AS prompts, -- Prompts; NULL when only metrics arrived, as for the following.
@@ -23,6 +23,7 @@ SELECT
     TRY_CAST(round(sum(lines_added)) AS BIGINT) AS lines_added, -- Lines added.
     TRY_CAST(round(sum(lines_removed)) AS BIGINT) AS lines_removed, -- Lines removed.
     TRY_CAST(round(sum(commits)) AS BIGINT) AS commits, -- Commits.
-    TRY_CAST(round(sum(pull_requests)) AS BIGINT) AS pull_requests -- Pull requests.
-FROM usage_facts
+    TRY_CAST(round(sum(pull_requests)) AS BIGINT) AS pull_requests, -- Pull requests.
+    min(sample_ratio) AS sample_ratio -- Smallest share of sessions kept of any type counted here; NULL: all of them. Tokens and cost are never sampled.
+FROM usage_days
 GROUP BY "user";
