@@ -450,6 +450,8 @@ CREATE TABLE placed_events (
     "event" VARCHAR, -- The client's name of the event, without its prefix.
     "session_id" VARCHAR, -- Session.
     "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
+    "user_id" VARCHAR, -- Pseudonym of the client's installation id.
+    "account_id" VARCHAR, -- Pseudonym of the account.
     "team" VARCHAR, -- Team tag.
     "project" VARCHAR, -- Project tag, else the project the session was in at that moment.
     "chapter" VARCHAR, -- Chapter tag, else the chapter the session was in at that moment.
@@ -798,6 +800,8 @@ CREATE TABLE metric_increments (
     "language" VARCHAR, -- Programming language of an edit.
     "session_id" VARCHAR, -- Session.
     "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
+    "user_id" VARCHAR, -- Pseudonym of the client's installation id.
+    "account_id" VARCHAR, -- Pseudonym of the account.
     "team" VARCHAR, -- Team tag.
     "chapter" VARCHAR, -- Chapter tag.
     "project" VARCHAR, -- Project tag.
@@ -811,6 +815,40 @@ CREATE TABLE metric_increments (
     "tool_name" VARCHAR, -- Tool.
     "decision" VARCHAR, -- What was decided about a tool call (`accept`, `reject` …).
     "decision_source" VARCHAR, -- Who decided (`config`, `user_temporary` …).
+    "sample_ratio" DOUBLE, -- Share of sessions whose records of this type are kept; NULL is 1: all.
+    "increment" DOUBLE -- [as `unit`] What this point adds to the sum of its series.
+);
+
+-- The part of metric_increments that no rollup holds yet; the base of usage_days.
+CREATE TABLE recent_increments (
+    "id" VARCHAR, -- Row id, derived from the record's content under this installation's key: the same record sent twice has the same id.
+    "time" TIMESTAMP WITH TIME ZONE, -- When it happened (spans: when it began).
+    "ingest_day" DATE, -- UTC day in which the row's segment was closed; the Parquet files are partitioned by it.
+    "utc_day" DATE, -- UTC day in which it was measured.
+    "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
+    "metric" VARCHAR, -- Name of the metric.
+    "unit" VARCHAR, -- Its unit.
+    "type" VARCHAR, -- The point's own type (`input`, `output`, `added`, `removed`, `cli` …).
+    "start_type" VARCHAR, -- How the session began (`fresh`, `continue` …).
+    "language" VARCHAR, -- Programming language of an edit.
+    "session_id" VARCHAR, -- Session.
+    "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
+    "user_id" VARCHAR, -- Pseudonym of the client's installation id.
+    "account_id" VARCHAR, -- Pseudonym of the account.
+    "team" VARCHAR, -- Team tag.
+    "chapter" VARCHAR, -- Chapter tag.
+    "project" VARCHAR, -- Project tag.
+    "repository" VARCHAR, -- Repository.
+    "branch" VARCHAR, -- Git branch.
+    "agent_id" VARCHAR, -- Subagent that did it; NULL for the main agent.
+    "agent_name" VARCHAR, -- Kind of agent.
+    "model" VARCHAR, -- Model.
+    "query_source" VARCHAR, -- What the request was made for (`sdk`, `main`, `subagent`, `compact` …).
+    "effort" VARCHAR, -- Reasoning effort.
+    "tool_name" VARCHAR, -- Tool.
+    "decision" VARCHAR, -- What was decided about a tool call (`accept`, `reject` …).
+    "decision_source" VARCHAR, -- Who decided (`config`, `user_temporary` …).
+    "sample_ratio" DOUBLE, -- Share of sessions whose records of this type are kept; NULL is 1: all.
     "increment" DOUBLE -- [as `unit`] What this point adds to the sum of its series.
 );
 
@@ -893,15 +931,19 @@ CREATE TABLE spans (
     "seg" BIGINT -- Number of the journal segment the row was acknowledged in.
 );
 
--- What each event and each point of Claude Code's metrics adds to the totals; the base of sessions, users, daily_metrics. Tokens and cost come from events, lines, commits, pull requests and active time from metrics: never both, never added.
+-- What each event and each point of Claude Code's metrics adds to the totals, and what expired days added, summed up. Tokens and cost come from events, lines, commits, pull requests and active time from metrics: never both, never added. A row of an expired ingest day stands for all of a session's events, or points, of one day that agree in its columns.
 CREATE TABLE usage_facts (
-    "time" TIMESTAMP WITH TIME ZONE, -- When it happened (spans: when it began).
-    "event_time" TIMESTAMP WITH TIME ZONE, -- The same for events; NULL for points.
+    "time" TIMESTAMP WITH TIME ZONE, -- When it happened; the last time where a row stands for several.
+    "first_time" TIMESTAMP WITH TIME ZONE, -- The first time where a row stands for several.
+    "event_time" TIMESTAMP WITH TIME ZONE, -- As `time` for events; NULL for points.
+    "first_event_time" TIMESTAMP WITH TIME ZONE, -- As `first_time` for events; NULL for points.
     "day" DATE, -- UTC day in which it happened.
     "ingest_day" DATE, -- UTC day in which the row's segment was closed; the Parquet files are partitioned by it.
     "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
     "session_id" VARCHAR, -- Session.
     "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
+    "user_id" VARCHAR, -- Pseudonym of the client's installation id.
+    "account_id" VARCHAR, -- Pseudonym of the account.
     "team" VARCHAR, -- Team tag.
     "chapter" VARCHAR, -- Chapter tag, else the chapter the session was in at that moment.
     "project" VARCHAR, -- Project tag, else the project the session was in at that moment.
@@ -910,18 +952,60 @@ CREATE TABLE usage_facts (
     "app_version" VARCHAR, -- Version of the client; from `service.version` when the record has none.
     "model" VARCHAR, -- Model; NULL for points.
     "query_source" VARCHAR, -- What the request was made for (`sdk`, `main`, `subagent`, `compact` …).
-    "prompts" INTEGER, -- 1 for a prompt, 0 for other events, NULL for points.
-    "requests" INTEGER, -- 1 for an answered request to a model.
-    "errors" INTEGER, -- 1 for a request given up.
-    "tool_calls" INTEGER, -- 1 for a tool that ran.
-    "failed_tool_calls" INTEGER, -- 1 for a tool that failed.
-    "rejected_tool_calls" INTEGER, -- 1 for a tool call that was rejected.
+    "sample_ratio" DOUBLE, -- Share of sessions whose records of this type are kept; NULL is 1: all.
+    "prompts" BIGINT, -- 1 for a prompt, 0 for other events, NULL for points.
+    "requests" BIGINT, -- 1 for an answered request to a model.
+    "errors" BIGINT, -- 1 for a request given up.
+    "tool_calls" BIGINT, -- 1 for a tool that ran.
+    "failed_tool_calls" BIGINT, -- 1 for a tool that failed.
+    "rejected_tool_calls" BIGINT, -- 1 for a tool call that was rejected.
     "input_tokens" BIGINT, -- [tokens] Fresh input of a request.
     "cache_read_tokens" BIGINT, -- [tokens] Read from the cache.
     "cache_creation_tokens" BIGINT, -- [tokens] Written to the cache.
     "output_tokens" BIGINT, -- [tokens] Output of a request.
-    "cost_usd" DECIMAL(18,9), -- [USD] Cost of a request, as reported.
-    "unpriced_requests" INTEGER, -- 1 for a request without a reported cost.
+    "cost_usd" DECIMAL(38,9), -- [USD] Cost of a request, as reported.
+    "unpriced_requests" BIGINT, -- 1 for a request without a reported cost.
+    "active_seconds" DOUBLE, -- [s] Active time; NULL for events, as for the following.
+    "lines_added" DOUBLE, -- Lines added.
+    "lines_removed" DOUBLE, -- Lines removed.
+    "commits" DOUBLE, -- Commits.
+    "pull_requests" DOUBLE -- Pull requests.
+);
+
+-- The same as usage_facts, with all closed days summed up by session: the base of sessions, users and daily_metrics. Reads little, however long ago; for parts of days use usage_facts or events.
+CREATE TABLE usage_days (
+    "time" TIMESTAMP WITH TIME ZONE, -- When it happened; the last time where a row stands for several.
+    "first_time" TIMESTAMP WITH TIME ZONE, -- The first time where a row stands for several.
+    "event_time" TIMESTAMP WITH TIME ZONE, -- As `time` for events; NULL for points.
+    "first_event_time" TIMESTAMP WITH TIME ZONE, -- As `first_time` for events; NULL for points.
+    "day" DATE, -- UTC day in which it happened.
+    "ingest_day" DATE, -- UTC day in which the row's segment was closed; the Parquet files are partitioned by it.
+    "client" VARCHAR, -- Which client sent it: `claude_code`, `codex`, `gemini_cli`, or NULL.
+    "session_id" VARCHAR, -- Session.
+    "user" VARCHAR, -- Who: pseudonym of the e-mail, else the account, else the installation.
+    "user_id" VARCHAR, -- Pseudonym of the client's installation id.
+    "account_id" VARCHAR, -- Pseudonym of the account.
+    "team" VARCHAR, -- Team tag.
+    "chapter" VARCHAR, -- Chapter tag, else the chapter the session was in at that moment.
+    "project" VARCHAR, -- Project tag, else the project the session was in at that moment.
+    "repository" VARCHAR, -- Repository, else the one the session was in at that moment.
+    "branch" VARCHAR, -- Git branch, else the one the session was on at that moment.
+    "app_version" VARCHAR, -- Version of the client; from `service.version` when the record has none.
+    "model" VARCHAR, -- Model; NULL for points.
+    "query_source" VARCHAR, -- What the request was made for (`sdk`, `main`, `subagent`, `compact` …).
+    "sample_ratio" DOUBLE, -- Share of sessions whose records of this type are kept; NULL is 1: all.
+    "prompts" BIGINT, -- 1 for a prompt, 0 for other events, NULL for points.
+    "requests" BIGINT, -- 1 for an answered request to a model.
+    "errors" BIGINT, -- 1 for a request given up.
+    "tool_calls" BIGINT, -- 1 for a tool that ran.
+    "failed_tool_calls" BIGINT, -- 1 for a tool that failed.
+    "rejected_tool_calls" BIGINT, -- 1 for a tool call that was rejected.
+    "input_tokens" BIGINT, -- [tokens] Fresh input of a request.
+    "cache_read_tokens" BIGINT, -- [tokens] Read from the cache.
+    "cache_creation_tokens" BIGINT, -- [tokens] Written to the cache.
+    "output_tokens" BIGINT, -- [tokens] Output of a request.
+    "cost_usd" DECIMAL(38,9), -- [USD] Cost of a request, as reported.
+    "unpriced_requests" BIGINT, -- 1 for a request without a reported cost.
     "active_seconds" DOUBLE, -- [s] Active time; NULL for events, as for the following.
     "lines_added" DOUBLE, -- Lines added.
     "lines_removed" DOUBLE, -- Lines removed.
@@ -959,7 +1043,8 @@ CREATE TABLE sessions (
     "lines_added" BIGINT, -- Lines added.
     "lines_removed" BIGINT, -- Lines removed.
     "commits" BIGINT, -- Commits.
-    "pull_requests" BIGINT -- Pull requests.
+    "pull_requests" BIGINT, -- Pull requests.
+    "sample_ratio" DOUBLE -- Smallest share of sessions kept of any type counted here; NULL: all of them. Tokens and cost are never sampled.
 );
 
 -- One row a user: sessions, prompts, tokens, cost and lines over all time; NULL gathers what names no user.
@@ -986,7 +1071,8 @@ CREATE TABLE users (
     "lines_added" BIGINT, -- Lines added.
     "lines_removed" BIGINT, -- Lines removed.
     "commits" BIGINT, -- Commits.
-    "pull_requests" BIGINT -- Pull requests.
+    "pull_requests" BIGINT, -- Pull requests.
+    "sample_ratio" DOUBLE -- Smallest share of sessions kept of any type counted here; NULL: all of them. Tokens and cost are never sampled.
 );
 
 -- One row for each UTC day, user, team, chapter, repository, branch, client, model and query source. All but `sessions` may be added up; what knows no model (prompts, tools, lines) stands in rows without one.
@@ -1017,7 +1103,8 @@ CREATE TABLE daily_metrics (
     "lines_added" BIGINT, -- Lines added.
     "lines_removed" BIGINT, -- Lines removed.
     "commits" BIGINT, -- Commits.
-    "pull_requests" BIGINT -- Pull requests.
+    "pull_requests" BIGINT, -- Pull requests.
+    "sample_ratio" DOUBLE -- Smallest share of sessions kept of any type counted here; NULL: all of them. Tokens and cost are never sampled.
 );
 
 -- Log records in the columns of the OpenTelemetry Collector's ClickHouse exporter. Times are TIMESTAMPTZ (microseconds), so that they compare with now() in every time zone; nothing is NULL there.

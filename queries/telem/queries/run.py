@@ -105,7 +105,9 @@ def _size(path: Path) -> int:
 @contextmanager
 def _opened(layout: Layout, sql: str, limits: Limits) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection with all views, locked: no other file, no network, no setting can be reached from it."""
-    directories = [str((layout.home / name).resolve()) + "/" for name in ("parquet", "journal", "rollups", "sanitizer_audit")]
+    directories = [
+        str((layout.home / name).resolve()) + "/" for name in ("parquet", "journal", "rollups", "sanitizer_audit")
+    ]
     with duckdb.connect(":memory:", config={"threads": limits.threads}) as connection:
         connection.execute(f"SET memory_limit = '{limits.memory_mb}MB'")
         connection.execute("SET temp_directory = ''")

@@ -1,9 +1,9 @@
 """Closed ingest days -> the rollups. Runs in a worker: it imports duckdb and pyarrow.
 
-A day is closed when no row can join it any more. What its rows add to the totals is then summed up by session and event
-day, with the same SQL that the views use, and put beside what earlier days added, in the files of a new version. Sums of
-parts are the sums of the whole, sessions are told apart, first and last times are kept: nothing is estimated. An event
-of an old day that arrives today belongs to today's ingest day, and is added when that one is closed.
+A day is closed when no row can join it any more. What its rows add to the totals is then summed up by session and
+event day, with the same SQL that the views use, and put beside what earlier days added, in the files of a new version.
+Sums of parts are the sums of the whole, sessions are told apart, first and last times are kept: nothing is estimated.
+An event of an old day that arrives today belongs to today's ingest day, and is added when that one is closed.
 
 Order: the files of the new version, then the manifest that names them; readers go by the manifest, and by the catalog
 that is published next.

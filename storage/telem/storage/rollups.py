@@ -97,7 +97,9 @@ def read(layout: Layout) -> Rollups:
     except FileNotFoundError:
         return Rollups()
     except ValueError as error:
-        raise RollupError(f"{path} is damaged: {error}. Restore it, and the folders beside it, from a backup.") from error
+        raise RollupError(
+            f"{path} is damaged: {error}. Restore it, and the folders beside it, from a backup."
+        ) from error
     return _parsed(said, path)
 
 
