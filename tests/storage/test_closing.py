@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
 from tests.daemons import shell
 from tests.otlp import logs, metrics, raw
 from tests.queries import golden
@@ -157,7 +158,7 @@ def test_a_running_total_goes_on_over_days_that_are_gone(home: Path) -> None:
     for number, (value, day) in enumerate([(10, FIRST), (25, SECOND), (20, SECOND), (31, THIRD), (27, "")], 1):
         request = metrics({"session.id": "s", "type": "added"}, name="claude_code.lines_of_code.count", value=value)
         (metric,) = request.resource_metrics[0].scope_metrics[0].metrics
-        metric.sum.aggregation_temporality = 2
+        metric.sum.aggregation_temporality = AGGREGATION_TEMPORALITY_CUMULATIVE
         metric.sum.data_points[0].time_unix_nano += value
         journal = Journal(layout, METRICS, disk, number)
         journal.append([gate.sanitize(decode(raw(METRICS, request)), f"{number:032d}")], 0.0)

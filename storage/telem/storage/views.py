@@ -36,8 +36,7 @@ ALIKE = {
     ),
     "usage_days": (
         "usage_facts",
-        "-- The same as usage_facts with all closed days summed up by session: the base of sessions and daily_metrics.\n"
-        + "-- Reads little, however long ago; for parts of days use usage_facts or events.",
+        "-- The same as usage_facts with all closed days summed up by session; for parts of days use usage_facts.",
     ),
 }
 """View -> the one whose text it shares, and its own sentence. It takes from the rollups every closed day, where the
