@@ -972,7 +972,7 @@ CREATE TABLE usage_facts (
     "pull_requests" DOUBLE -- Pull requests.
 );
 
--- The same as usage_facts with all closed days summed up by session: the base of sessions and daily_metrics. Reads little, however long ago; for parts of days use usage_facts or events.
+-- The same as usage_facts with all closed days summed up by session; for parts of days use usage_facts.
 CREATE TABLE usage_days (
     "time" TIMESTAMP WITH TIME ZONE, -- When it happened; the last time where a row stands for several.
     "first_time" TIMESTAMP WITH TIME ZONE, -- The first time where a row stands for several.
