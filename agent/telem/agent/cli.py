@@ -284,6 +284,72 @@ def privacy(as_json: bool, keep: Path | None) -> None:
         sys.exit(EXIT_FAILED)
 
 
+@cli.group()
+def hub() -> None:
+    """The shared machine of a team: who may come to it. It is started with: telem-agent start --mode hub."""
+
+
+@hub.group()
+def member() -> None:
+    """The members of a hub and their tokens. On the hub's own machine."""
+
+
+@member.command("add")
+@with_settings("hub_listen")
+@click.argument("name")
+@click.option(
+    "--role",
+    type=click.Choice(["member", "coordinator", "admin"]),
+    default="member",
+    show_default=True,
+    help="What the token may do; see docs/GOVERNANCE.md.",
+)
+@click.option("--days", type=click.FloatRange(min=0, min_open=True), help="The token expires after so many days.")
+@click.option(
+    "--quota-gib",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="The most that the hub keeps of this member.",
+)
+def member_add(config: Config, name: str, role: str, days: float | None, quota_gib: float) -> None:
+    """Add a member; the token is printed this once."""
+    from . import hub_commands
+
+    hub_commands.add(config, name, role, days, quota_gib)
+
+
+@member.command("list")
+@with_settings()
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
+def member_list(config: Config, as_json: bool) -> None:
+    """List the members: role, state, last visit, bytes."""
+    from . import hub_commands
+
+    hub_commands.show(config, as_json)
+
+
+@member.command("rotate")
+@with_settings("hub_listen")
+@click.argument("name")
+@click.option("--days", type=click.FloatRange(min=0, min_open=True), help="The token expires after so many days.")
+def member_rotate(config: Config, name: str, days: float | None) -> None:
+    """Give a member a new token; the old one counts no longer."""
+    from . import hub_commands
+
+    hub_commands.rotate(config, name, days)
+
+
+@member.command("revoke")
+@with_settings()
+@click.argument("name")
+def member_revoke(config: Config, name: str) -> None:
+    """Let a member in no longer; what was received stays."""
+    from . import hub_commands
+
+    hub_commands.revoke(config, name)
+
+
 @cli.command()
 def settings() -> None:
     """List every setting: name, environment variable, default, meaning."""

@@ -1,0 +1,93 @@
+"""`telem-agent hub member …`: who may come to a hub. Works on the hub's machine, whether the hub runs or not."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from telem.storage.disk import Disk
+
+from .hub.limits import folder_bytes, read_visits
+from .hub.members import Member, Members, Role
+
+if TYPE_CHECKING:
+    from .config import Config
+
+SCHEMA = 1
+GIB = 1 << 30
+
+
+def add(config: Config, name: str, role: str, days: float | None, quota_gib: float) -> None:
+    """Add a member and print the token, this once."""
+    members = Members(config.layout.hub_members, Disk())
+    member, token = members.add(name, Role(role), time.time(), int(quota_gib * GIB), days)
+    _print_token(member, token, config)
+
+
+def rotate(config: Config, name: str, days: float | None) -> None:
+    """Give a member a new token and print it, this once."""
+    member, token = Members(config.layout.hub_members, Disk()).rotate(name, time.time(), days)
+    _print_token(member, token, config)
+    click.echo("The old token counts no longer.", err=True)
+
+
+def revoke(config: Config, name: str) -> None:
+    """Let a member in no longer; what was received stays."""
+    member = Members(config.layout.hub_members, Disk()).revoke(name, time.time())
+    home = config.layout.hub_house(member.id)
+    click.echo(f"{member.name} may come in no longer.", err=True)
+    click.echo(f"The data stays; to remove it: telem-agent purge --all --home {home}", err=True)
+
+
+def show(config: Config, as_json: bool) -> None:
+    """List the members: role, since when, until when, last visit, bytes."""
+    visits = read_visits(config.layout.hub_visits)
+    said = [_about(member, config, visits.get(member.id)) for member in Members(config.layout.hub_members, Disk())]
+    if as_json:
+        click.echo(orjson.dumps({"schema": SCHEMA, "members": said}, option=orjson.OPT_INDENT_2).decode())
+        return
+    if not said:
+        click.echo("Nobody yet. Add somebody: telem-agent hub member add NAME", err=True)
+        return
+    click.echo(f"{'name':20} {'role':12} {'id':11} {'state':20} {'last visit':17} {'bytes':>14}")
+    for one in said:
+        last = one["last_visit"] or "never"
+        click.echo(f"{one['name']:20} {one['role']:12} {one['id']:11} {one['state']:20} {last:17} {one['bytes']:14}")
+
+
+def _about(member: Member, config: Config, visited_at_s: float | None) -> dict[str, Any]:
+    if member.revoked_at_s is not None:
+        state = "revoked"
+    elif not member.is_valid(time.time()):
+        state = "expired"
+    else:
+        state = f"until {_day(member.expires_at_s)}" if member.expires_at_s else "valid"
+    return {
+        "id": member.id,
+        "name": member.name,
+        "role": member.role.value,
+        "state": state,
+        "created": _day(member.created_at_s),
+        "last_visit": f"{datetime.fromtimestamp(visited_at_s, UTC):%Y-%m-%d %H:%M}" if visited_at_s else None,
+        "bytes": folder_bytes(config.layout.hub_house(member.id)),
+        "quota_bytes": member.quota_bytes,
+    }
+
+
+def _day(at_s: float | None) -> str:
+    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d}" if at_s else ""
+
+
+def _print_token(member: Member, token: str, config: Config) -> None:
+    click.echo(token)
+    until = f", until {_day(member.expires_at_s)}" if member.expires_at_s else ""
+    click.echo(
+        f"\nThis is the token of {member.name} ({member.role.value}, {member.id}{until}). It is shown this once: the "
+        "hub keeps only a digest of it.\nGive it to its member by a way that others do not read. There:\n\n"
+        f"  telem-agent forward add team --url https://{config.hub_listen} --token-file FILE-WITH-THE-TOKEN\n",
+        err=True,
+    )
