@@ -6,7 +6,7 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
-from telem.storage.disk import Appender, Disk, DiskFullError
+from telem.storage.disk import FILE_MODE, Appender, Disk, DiskFullError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,10 +45,10 @@ class FaultyDisk(Disk):
         real.close()
         return faulty
 
-    def write(self, path: Path, data: bytes) -> None:
+    def write(self, path: Path, data: bytes, mode: int = FILE_MODE) -> None:
         if self.step("write"):
             raise DiskFullError(errno.ENOSPC, "told to fail", str(path))
-        super().write(path, data)
+        super().write(path, data, mode)
 
     def cut(self, path: Path, size: int) -> None:
         if self.step("cut"):

@@ -28,8 +28,9 @@ def test_a_generated_document_is_current(name: str) -> None:
 
 def test_a_changed_document_is_found_stale(tmp_path: Path) -> None:
     """A document that was edited by hand, or is missing, is named."""
-    (tmp_path / "cli.md").write_text(docs.cli_markdown() + "by hand\n", encoding="utf-8")
-    assert docs.stale(tmp_path) == ["settings.md", "cli.md", "DATA-SANITIZATION.md"]
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "commands.md").write_text(docs.commands_markdown() + "by hand\n", encoding="utf-8")
+    assert docs.stale(tmp_path / "docs") == list(docs.DOCUMENTS)
 
 
 @pytest.mark.parametrize(("arguments", "status"), [(["--check"], 0), ([], 2), (["--check", "--write"], 2)])
@@ -40,11 +41,14 @@ def test_the_tool_checks_or_writes(arguments: list[str], status: int) -> None:
 
 def test_writing_makes_them_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After --write, --check is content; before it, it is not."""
-    monkeypatch.setattr(docs, "FOLDER", tmp_path)
-    monkeypatch.setattr(docs, "stale", lambda: [name for name in docs.DOCUMENTS if not (tmp_path / name).exists()])
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (tmp_path / ".claude" / "env-config").mkdir(parents=True)
+    monkeypatch.setattr(docs, "FOLDER", folder)
+    monkeypatch.setattr(docs, "stale", lambda: [name for name in docs.DOCUMENTS if not (folder / name).exists()])
     assert CliRunner().invoke(docs.main, ["--check"]).exit_code == 1
     assert CliRunner().invoke(docs.main, ["--write"]).exit_code == 0
-    assert (tmp_path / "cli.md").read_text(encoding="utf-8") == docs.cli_markdown()
+    assert (folder / "commands.md").read_text(encoding="utf-8") == docs.commands_markdown()
     assert CliRunner().invoke(docs.main, ["--check"]).exit_code == 0
 
 
@@ -77,7 +81,7 @@ def test_every_command_has_help(words: str) -> None:
 @pytest.mark.parametrize("words", COMMANDS)
 def test_every_command_is_documented(words: str) -> None:
     """It has a heading of its own."""
-    assert f"\n## {words}\n" in docs.cli_markdown()
+    assert f"\n## {words}\n" in docs.commands_markdown()
 
 
 def test_the_help_lists_every_command() -> None:

@@ -1,7 +1,7 @@
 """The generated documents.
 
-`docs/settings.md` and `docs/cli.md` come from the table of settings and the commands, the tables of
-`docs/DATA-SANITIZATION.md` from the rules and the shipped policy.
+`docs/settings.md` and `docs/commands.md` come from the table of settings and the commands, the tables of
+`docs/DATA-SANITIZATION.md` from the rules and the shipped policy, `.claude/env-config` from the variables of `setup`.
 
 python -m telem.agent.docs --check    are they current? (exit status 1 when not)
 python -m telem.agent.docs --write    write them anew
@@ -20,6 +20,7 @@ from telem.sanitize.describe import renewed
 
 from .cli import cli
 from .config import SETTINGS, Setting
+from .setup import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +69,7 @@ In the environment and as a flag, a list is written with commas: `--allowed-host
 `telem-agent settings` prints the same table from the installed version.
 """
 
-_CLI_HEAD = """\
+_COMMANDS_HEAD = """\
 # Commands
 
 Data goes to standard output, talk to standard error.
@@ -87,9 +88,9 @@ def settings_markdown() -> str:
     return "\n".join([_GENERATED, "", _SETTINGS_HEAD, *rows, "", _SETTINGS_EXAMPLE])
 
 
-def cli_markdown() -> str:
-    """`docs/cli.md`."""
-    parts = [_GENERATED, "", _CLI_HEAD]
+def commands_markdown() -> str:
+    """`docs/commands.md`."""
+    parts = [_GENERATED, "", _COMMANDS_HEAD]
     for words, command in commands():
         parts += [f"## {' '.join(words)}", "", _prose(command), "", *_usage(words, command), *_options(command)]
     return "\n".join(parts).rstrip() + "\n"
@@ -102,10 +103,12 @@ def sanitization_markdown() -> str:
 
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "settings.md": settings_markdown,
-    "cli.md": cli_markdown,
+    "commands.md": commands_markdown,
     "DATA-SANITIZATION.md": sanitization_markdown,
+    "../.claude/env-config/telemetry-enabled.env": environment.enabled,
+    "../.claude/env-config/telemetry-disabled.env": environment.disabled,
 }
-"""File name -> what it has to hold."""
+"""File below `docs/` -> what it has to hold."""
 
 
 def commands(

@@ -12,6 +12,7 @@ Exception
 ├── PolicyError, RuleError, PatternError (sanitize)
 ├── QueryError (queries)        a question that has no answer
 ├── WorkerError (workers)       a worker failed
+├── JsonTextError, TomlTextError (setup)  a client's settings are not JSON or TOML
 ├── PortError                   a port is taken
 └── AgentError                  anything else the command line has to say
 """

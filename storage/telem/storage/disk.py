@@ -130,12 +130,14 @@ class Disk:
             raise
         return Appender(descriptor, path)
 
-    def write(self, path: Path, data: bytes) -> None:
+    def write(self, path: Path, data: bytes, mode: int = FILE_MODE) -> None:
         """Put a whole file in place: beside it, synced, renamed, its directory synced. No leftover on failure."""
         temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{secrets.token_hex(4)}")
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
             with os.fdopen(descriptor, "wb") as file:
+                if mode != FILE_MODE:
+                    os.fchmod(file.fileno(), mode)
                 file.write(data)
                 file.flush()
                 sync_descriptor(file.fileno())

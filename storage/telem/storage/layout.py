@@ -17,6 +17,7 @@
   clock.json                          the day of which retention is sure, whatever the clock says
   sanitizer_audit/YYYY-MM.ndjson      how often which rule fired, by day and attribute
   transcripts/                        how far session logs were imported; while it exists, views compare them
+  setup/<n>-<client>.json, .before     what `setup` changed in clients' settings, and the file as it was
   quarantine/                         files that could not be read, and what was cut from them
   seen.ids                            ids of the rows that another agent forwarded last
   hub/                                a hub's register of members, and when each came last
@@ -112,6 +113,10 @@ class Layout:
     @property
     def quarantine(self) -> Path:
         return self.home / "quarantine"
+
+    @property
+    def setup(self) -> Path:
+        return self.home / "setup"
 
     @property
     def logs(self) -> Path:

@@ -1,0 +1,238 @@
+"""`telem-agent setup`: show what would change, ask once, change it; or take it back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+import orjson
+
+from telem.agent import control
+from telem.agent.errors import AgentError
+from telem.agent.homes import default_home
+from telem.agent.places import place_of
+from telem.storage.disk import Disk
+
+from . import claude, codex, environment, gemini, project
+from .plan import Plan, difference
+from .record import apply, earlier_endpoints, records, undo
+from .variables import Content
+from .wanted import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+    from telem.agent.config import Config
+
+SCHEMA = 1
+CLIENTS: dict[str, ModuleType] = {module.NAME: module for module in (claude, codex, gemini)}
+
+WHEN_TAKEN = (
+    "It was left alone. To send here instead, run setup again with --replace: the other receiver then gets nothing "
+    "any more. To keep both, let that receiver pass on what it gets to {endpoint} (OTLP over HTTP)."
+)
+
+
+class How(NamedTuple):
+    """How to go about it: only show, do not ask, answer in JSON."""
+
+    dry: bool = False
+    yes: bool = False
+    as_json: bool = False
+
+
+def endpoint(config: Config) -> str:
+    """Where the daemon listens for OTLP over HTTP, or will when it is started.
+
+    Raises:
+        AgentError: nobody knows, because the port is free to choose and no daemon runs.
+    """
+    running = control.find(config.layout)
+    if running and "otlp_http" in running.endpoints:
+        return running.endpoints["otlp_http"]
+    if not config.otlp_http_port:
+        raise AgentError("the daemon takes any free port and does not run, so its address is not known", "Start it.")
+    host = "[::1]" if config.bind == "::1" else "127.0.0.1"
+    return f"http://{host}:{config.otlp_http_port}"
+
+
+def wanted(config: Config, content: Content | None, *, replace: bool) -> Wanted:
+    """What the set-up is to be."""
+    where = endpoint(config)
+    home = "" if config.home == default_home() else str(config.home)
+    return Wanted(
+        where,
+        claude.hook_command(program(), home),
+        content,
+        replace,
+        WHEN_TAKEN.format(endpoint=where),
+        earlier_endpoints(records(config.layout)),
+    )
+
+
+def program() -> str:
+    """This program, by a path that stays when it is upgraded."""
+    beside = Path(sys.executable).with_name("telem-agent")
+    on_path = shutil.which("telem-agent")
+    if on_path and (not beside.exists() or Path(on_path).resolve() == beside.resolve()):
+        return str(Path(on_path).absolute())
+    return str(beside)
+
+
+def found(environ: Any = os.environ) -> list[str]:
+    """The clients that are here: their folder, or their command."""
+    return [
+        name
+        for name, module in CLIENTS.items()
+        if module.folder(environ).is_dir() or any(shutil.which(command) for command in module.COMMANDS)
+    ]
+
+
+def setup(config: Config, names: Sequence[str], content: Content | None, how: How, *, replace: bool) -> bool:
+    """Set up the clients named, or all that are here; returns whether none had to be left alone.
+
+    Raises:
+        AgentError: there is no client, or nobody to ask.
+    """
+    chosen = list(names) or found()
+    if not chosen:
+        raise AgentError(
+            "neither Claude Code nor Codex CLI nor Gemini CLI is here",
+            "Install one, or name it: telem-agent setup --client claude",
+        )
+    target = wanted(config, content, replace=replace)
+    plans = [CLIENTS[name].plan(target, os.environ) for name in chosen]
+    return carry_out(config, plans, how)
+
+
+def setup_project(config: Config, tags: dict[str, str], how: How, *, local: bool) -> bool:
+    """Set tags for the project around the current directory."""
+    here = Path.cwd()
+    top = Path(place_of(str(here)).top or here)
+    plans = [project.plan(top, tags, local=local)]
+    return carry_out(config, plans, how)
+
+
+def carry_out(config: Config, plans: Sequence[Plan], how: How) -> bool:
+    """Show plans, ask, and carry them out.
+
+    Raises:
+        AgentError: there is nobody to ask.
+    """
+    changing = [plan for plan in plans if plan.edits]
+    if not how.as_json:
+        for plan in plans:
+            _show(plan)
+    done = False
+    if changing and not how.dry:
+        _ask(changing, yes=how.yes)
+        for plan in changing:
+            backup = apply(config.layout, Disk(), plan)
+            click.echo(f"{plan.title}: {plan.path} is set; as it was before: {backup}", err=True)
+        click.echo("Take it back at any time: telem-agent setup --undo", err=True)
+        done = True
+    if how.as_json:
+        click.echo(orjson.dumps(_said(plans, done=done), option=orjson.OPT_INDENT_2).decode())
+    elif done and control.find(config.layout) is None:
+        click.echo("The daemon does not run yet: telem-agent start", err=True)
+    return not any(plan.refused for plan in plans)
+
+
+def _ask(changing: Sequence[Plan], *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise AgentError("nobody is here to ask, so nothing was changed", "Say it with --yes, or look with --dry-run.")
+    what = "this change" if len(changing) == 1 else f"these {len(changing)} changes"
+    if not click.confirm(f"Make {what}?", default=True, err=True):
+        click.echo("Nothing was changed.", err=True)
+        sys.exit(1)
+
+
+def _show(plan: Plan) -> None:
+    if plan.refused:
+        click.echo(f"{plan.title}: left alone. {plan.refused}", err=True)
+        if plan.hint:
+            click.echo(f"  {plan.hint}", err=True)
+        return
+    if not plan.edits:
+        click.echo(f"{plan.title}: {plan.path} is set up already.", err=True)
+        return
+    click.echo(difference(plan))
+    click.echo(f"\n{plan.title} will send {plan.sends}.", err=True)
+    for note in plan.notes:
+        click.echo(f"  {note}", err=True)
+
+
+def _said(plans: Sequence[Plan], *, done: bool) -> dict[str, Any]:
+    states = [
+        {
+            "client": plan.client,
+            "path": str(plan.path),
+            "state": _state(plan, done=done),
+            "refused": plan.refused or None,
+            "hint": plan.hint or None,
+            "diff": difference(plan) if plan.edits else "",
+            "sends": plan.sends,
+            "notes": list(plan.notes),
+        }
+        for plan in plans
+    ]
+    return {"schema": SCHEMA, "clients": states}
+
+
+def _state(plan: Plan, *, done: bool) -> str:
+    if plan.refused:
+        return "refused"
+    if not plan.edits:
+        return "unchanged"
+    return "changed" if done else "would change"
+
+
+def take_back(config: Config, names: Sequence[str], how: How) -> bool:
+    """Undo what set-ups changed, the latest first; returns whether all of it went.
+
+    Raises:
+        AgentError: there is nobody to ask.
+    """
+    mine = [record for record in reversed(records(config.layout)) if not names or record.client in names]
+    if not mine:
+        click.echo("There is nothing to take back.", err=True)
+        return True
+    for record in mine:
+        click.echo(f"{record.client}: {record.path}, set {record.at}", err=True)
+    if how.dry:
+        return True
+    if not how.yes:
+        if not sys.stdin.isatty():
+            raise AgentError("nobody is here to ask, so nothing was changed", "Say it with --yes.")
+        click.confirm("Take these back?", default=True, abort=True, err=True)
+    clean = True
+    for record in mine:
+        try:
+            click.echo(undo(config.layout, Disk(), record))
+        except (AgentError, OSError) as error:
+            clean = False
+            click.echo(f"{error}", err=True)
+            click.echo(f"  {getattr(error, 'hint', '')}", err=True)
+    return clean
+
+
+def print_settings(config: Config, names: Sequence[str], content: Content | None) -> None:
+    """What to put into the settings by hand, for those who keep them elsewhere."""
+    target = wanted(config, content, replace=False)
+    for name in names or found() or list(CLIENTS):
+        module = CLIENTS[name]
+        comment = "#" if name == "codex" else "//"
+        click.echo(f"{comment} {module.TITLE}: {module.settings_path(os.environ)}")
+        click.echo(module.command_shown(target))
+
+
+def print_env(config: Config, content: Content | None) -> None:
+    """The same as lines for a shell."""
+    click.echo(environment.exports(endpoint(config), content or Content.NONE), nl=False)

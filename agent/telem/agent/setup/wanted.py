@@ -1,0 +1,47 @@
+"""What a set-up is to be: where to send, how much, with which hook (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from .variables import Content
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a set-up is to be.
+
+    `content` None leaves the switches as they are, which is off unless the user set them. `hook` is the shell line of
+    the hook. `replace` says that another receiver may lose its place. `earlier` are endpoints of earlier set-ups.
+    """
+
+    endpoint: str
+    hook: str
+    content: Content | None = None
+    replace: bool = False
+    hint_when_taken: str = ""
+    earlier: tuple[str, ...] = ()
+
+    def is_ours(self, address: str) -> bool:
+        """Is this an address of the daemon, now or at an earlier set-up, under one of the names of loopback?"""
+        try:
+            found = urlsplit(address)
+            port, host = found.port, found.hostname
+        except ValueError:
+            return False
+        return host in LOOPBACK and port in {urlsplit(known).port for known in (self.endpoint, *self.earlier)}
+
+
+def shown(address: str) -> str:
+    """An address without credentials and query."""
+    try:
+        parts = urlsplit(address)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "something that is no address"
+    return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
