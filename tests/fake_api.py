@@ -70,8 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _message(model: str) -> dict[str, Any]:
     number = f"msg_{next(_NUMBERS):024d}"
-    shape = {"type": "message", "role": "assistant", "content": [], "stop_reason": None, "stop_sequence": None}
-    return {"id": number, "model": model, "usage": USAGE, **shape}
+    end: dict[str, Any] = {"stop_reason": None, "stop_sequence": None}
+    return {"type": "message", "role": "assistant", "id": number, "model": model, "content": [], "usage": USAGE, **end}
 
 
 def _parts(model: str) -> Iterator[dict[str, Any]]:
