@@ -89,11 +89,12 @@ def start(config: Config, **_: Any) -> None:
 @cli.command()
 @with_settings(*SERVING)
 @click.option("--ready-fd", type=int, hidden=True, help="Descriptor to write to once it accepts data.")
-def run(config: Config, ready_fd: int | None) -> None:
+@click.option("--take-over", hidden=True, default="", help="Socket of the running daemon that is to hand over.")
+def run(config: Config, ready_fd: int | None, take_over: str) -> None:
     """Run the daemon in the foreground, for service managers."""
     from . import daemon_commands
 
-    daemon_commands.run(config, ready_fd)
+    daemon_commands.run(config, ready_fd, take_over)
 
 
 @cli.command()
@@ -108,11 +109,10 @@ def stop(config: Config) -> None:
 @cli.command()
 @with_settings(*SERVING)
 def restart(config: Config) -> None:
-    """Stop the daemon if it runs, and start it."""
+    """Let a new daemon take over from the running one: nothing is lost, and if it cannot start, the old one goes on."""
     from . import daemon_commands
 
-    daemon_commands.stop(config)
-    daemon_commands.start(config)
+    daemon_commands.restart(config)
 
 
 @cli.command()

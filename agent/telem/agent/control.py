@@ -39,6 +39,7 @@ class Running:
     endpoints: dict[str, str]
     started_at_s: float
     profile: str = ""
+    handover: str = ""
 
 
 def find(layout: Layout) -> Running | None:
@@ -51,7 +52,13 @@ def find(layout: Layout) -> Running | None:
         said = json.loads(layout.daemon.read_text(encoding="utf-8"))
     if said.get("pid") != pid:
         said = {}
-    return Running(pid, said.get("endpoints", {}), said.get("started_at_s", 0.0), said.get("profile", ""))
+    return Running(
+        pid,
+        said.get("endpoints", {}),
+        said.get("started_at_s", 0.0),
+        said.get("profile", ""),
+        said.get("handover", ""),
+    )
 
 
 def start(arguments: list[str], layout: Layout) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """The daemon: an ordered list of starts and its mirror of stops.
 
-lock → ports → policy → recover → gate → journals → gRPC door → sockets → keeper        and back, from the right
+lock → ports → policy → recover → gate → journals → gRPC door → doors → keeper        and back, from the right
+
+Lock and ports outlive the rest when another daemon is to follow and fails: then there is a second life with them.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import logging
 import os
 import shutil
 import signal as signals
-import socket
 import tempfile
 import time
 from importlib import metadata
@@ -33,28 +34,30 @@ from telem.storage.ledger import REMEMBER_S, Ledger
 from telem.storage.recovery import recover
 
 from .audit import Audit
-from .errors import PortError
+from .doors import Doors
 from .grpc_door import GrpcDoor
 from .guard import Guard
+from .handover import HandoverDoor, Predecessor
 from .http import OtlpHttp
 from .ingest import Committer, Ingest
 from .keeper import Keeper
 from .local import Local
 from .policies import OFF_WARNING, PolicyWatch, load_policy
+from .sockets import listen
 from .switchboard import Misdialled, Switchboard
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
-    from aiohttp import web
-
     from telem.sanitize.policy import Policy
+    from telem.storage.disk import Lock
 
     from .config import Config
+    from .doors import Handed
+    from .handover import Successor
 
 STATUS_SCHEMA = 1
-BACKLOG = 512
-DOOR_GRACE_S = 1.0
 _PACKAGES = ("telem-agent", "aiohttp", "grpcio", "protobuf", "orjson", "duckdb", "pyarrow")
 
 log = logging.getLogger(__name__)
@@ -65,73 +68,112 @@ class Daemon:
 
     Args:
         on_ready: called once it accepts data, with what `daemon.json` says.
+        take_over_from: where the running daemon hands over (see `handover`); without it there is none.
     """
 
-    def __init__(self, config: Config, on_ready: Callable[[dict[str, Any]], None] | None = None) -> None:
+    def __init__(
+        self, config: Config, on_ready: Callable[[dict[str, Any]], None] | None = None, take_over_from: str = ""
+    ) -> None:
         self.config = config
         self.layout = config.layout
         self.disk = Disk()
         self.misdialled = Misdialled()
         self.started_at_s = time.time()
         self.messages: list[str] = []
-        self.endpoints: dict[str, str] = {}
         self.ingest: Ingest
         self.keeper: Keeper
         self.audit: Audit
         self.policy: PolicyWatch
         self._key = b""
         self._on_ready = on_ready
+        self._take_over_from = take_over_from
+        self._before: Predecessor | None = None
+        self._successor: Successor | None = None
+        self._doors: Doors
+        self._handover: HandoverDoor
+        self._lock: Lock
         self._sockets: dict[str, socket.socket] = {}
         self._stop = asyncio.Event()
+        self._ended = False
 
     async def run(self) -> None:
-        """Start, serve until `stop` is called or a signal comes, stop.
+        """Start, serve until `stop` is called, a signal comes or another daemon takes over, stop.
 
         Raises:
             LockedError: another daemon has this directory.
             PortError: a port is taken.
             PolicyError: `sanitize.toml` cannot be used; it must not start less strict than it was asked to be.
+            AgentError: the daemon to take over from does not hand over.
         """
-        async with contextlib.AsyncExitStack() as stack:
-            self._take_directory(stack)
-            self._bind_ports(stack)
-            waiting = self._open_journals(stack)
-            await self._open_doors(stack)
-            self.keeper = Keeper(self.layout, self.ingest.committers, waiting, self.config.segment_age_s, self.disk)
-            for loop in (self.keeper, self.policy, self.audit):
-                stack.push_async_callback(_cancel, asyncio.create_task(loop.run()))
-            self._announce(stack)
-            gc.freeze()
-            await self._stop.wait()
-            log.info("stopping")
+        os.umask(0o077)
+        self.disk.directory(self.layout.home)
+        async with contextlib.AsyncExitStack() as kept:
+            handed = await self._take_directory(kept)
+            while True:
+                async with contextlib.AsyncExitStack() as stack:
+                    await self._live(stack, handed)
+                    handed = await self._doors.drain(hand_on=self._successor is not None)
+                successor, self._successor = self._successor, None
+                if successor is None or await successor.take(handed):
+                    break
+                log.error("the daemon that was to take over has failed; this one goes on")
+                if self._ended:
+                    break
+                self._stop.clear()
+            await self._doors.linger()
+
+    async def _live(self, stack: contextlib.AsyncExitStack, handed: list[Handed]) -> None:
+        """One life, until it is time to leave. There is another when a successor fails."""
+        self.disk.sign(self._lock)
+        for path in self.disk.sweep_temporary(self.layout.home):
+            log.info("removed what a crash left: %s", path)
+        waiting = self._open_journals(stack)
+        await self._open_doors(stack)
+        self.keeper = Keeper(self.layout, self.ingest.committers, waiting, self.config.segment_age_s, self.disk)
+        for loop in (self.keeper, self.policy, self.audit):
+            stack.push_async_callback(_cancel, asyncio.create_task(loop.run()))
+        self._announce(stack)
+        for one in handed:
+            await self._doors.resume(one)
+        gc.freeze()
+        await self._stop.wait()
+        log.info("stopping" if self._successor is None else "handing over")
+
+    @property
+    def endpoints(self) -> dict[str, str]:
+        """Addresses by door."""
+        return self._doors.endpoints
 
     def stop(self) -> None:
         """Ask it to stop; what is under way is written first."""
+        self._ended = True
+        self._stop.set()
+
+    def _leave_to(self, successor: Successor) -> None:
+        self._successor = successor
         self._stop.set()
 
     # -- starts, each with its stop on the stack -------------------------------------------------------------------
 
-    def _take_directory(self, stack: contextlib.AsyncExitStack) -> None:
-        os.umask(0o077)
-        self.disk.directory(self.layout.home)
-        stack.callback(self.disk.lock(self.layout.lock).release)
-        for path in self.disk.sweep_temporary(self.layout.home):
-            log.info("removed what a crash left: %s", path)
+    async def _take_directory(self, kept: contextlib.AsyncExitStack) -> list[Handed]:
+        """Take lock and ports, before anything else is done: from then on clients wait for us rather than be refused.
 
-    def _bind_ports(self, stack: contextlib.AsyncExitStack) -> None:
-        """Take all ports before anything else is done: from then on clients wait for us rather than be refused."""
-        family = socket.AF_INET6 if ":" in self.config.bind else socket.AF_INET
-        for setting in ("otlp_http_port", "otlp_grpc_port", "query_port"):
-            port = getattr(self.config, setting)
-            try:
-                listener = socket.create_server((self.config.bind, port), family=family, backlog=BACKLOG)
-            except OSError as error:
-                raise PortError(
-                    f"port {port} ({setting}) on {self.config.bind} cannot be used: {os.strerror(error.errno or 0)}",
-                    f"Stop what holds it (lsof -i :{port}), or choose another: --{setting.replace('_', '-')} N",
-                ) from error
-            stack.callback(listener.close)
-            self._sockets[setting] = listener
+        From a daemon that is to be followed they are taken over, when all is known that keeps this one from starting.
+        """
+        if not self._take_over_from:
+            self._lock = self.disk.lock(self.layout.lock)
+            kept.callback(self._lock.release)
+            self._sockets = listen(self.config, kept, {})
+            return []
+        before = await asyncio.to_thread(Predecessor, self._take_over_from)
+        self._lock = self.disk.adopt_lock(before.lock)
+        kept.callback(self._lock.release)
+        self._sockets = listen(self.config, kept, before.sockets)
+        load_policy(self.config)
+        load_key(self.layout, self.disk)
+        handed = await asyncio.to_thread(before.go)
+        self._before = before
+        return handed
 
     def _open_journals(self, stack: contextlib.AsyncExitStack) -> dict[Signal, list[int]]:
         loaded = load_policy(self.config)
@@ -182,31 +224,22 @@ class Daemon:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="telem-"))
         grpc = GrpcDoor(self.ingest, folder, config.body_limit_bytes)
         stack.push_async_callback(grpc.stop)
+        self._doors = Doors()
+        stack.push_async_callback(self._doors.close)
         for name in ("HTTP", "gRPC"):
-            listener = self._sockets[f"otlp_{name.lower()}_port"]
-            port = listener.getsockname()[1]
+            setting = f"otlp_{name.lower()}_port"
+            port = self._sockets[setting].getsockname()[1]
             door = OtlpHttp(self.ingest, Guard(port, config.allowed_hosts), config.body_limit_bytes)
-            board = Switchboard(name, port, door.server(), grpc, self.misdialled)
-            await self._serve(stack, listener, board, board.http, f"otlp_{name.lower()}")
+            board = Switchboard(name, port, door.server, grpc, self.misdialled)
+            await self._doors.open_board(setting, self._sockets[setting], board)
         listener = self._sockets["query_port"]
         actions = {("GET", "/status"): self.status, ("POST", "/compact"): self._compact}
         guard = Guard(listener.getsockname()[1], config.allowed_hosts)
         local = Local(guard, load_token(self.layout, self.disk), actions).server()
-        await self._serve(stack, listener, local, local, "query")
-
-    async def _serve(
-        self,
-        stack: contextlib.AsyncExitStack,
-        listener: socket.socket,
-        factory: Callable[[], asyncio.BaseProtocol],
-        door: web.Server,
-        name: str,
-    ) -> None:
-        server = await asyncio.get_running_loop().create_server(factory, sock=listener)
-        stack.push_async_callback(door.shutdown, DOOR_GRACE_S)
-        stack.callback(server.close)
-        host, port = listener.getsockname()[:2]
-        self.endpoints[name] = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        await self._doors.open("query_port", listener, local, local)
+        self._handover = HandoverDoor(f"{folder}/handover", self._sockets, self._lock.fileno(), self._leave_to)
+        self._handover.open()
+        stack.push_async_callback(self._handover.close)
 
     async def _compact(self) -> dict[str, Any]:
         return await self.keeper.compact_now()
@@ -214,14 +247,22 @@ class Daemon:
     def _announce(self, stack: contextlib.AsyncExitStack) -> None:
         said = self._said()
         self.disk.write(self.layout.daemon, orjson.dumps(said))
-        stack.callback(self.layout.daemon.unlink, missing_ok=True)
+        stack.callback(self._withdraw)
         for number in (signals.SIGTERM, signals.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop)
-        log.info("ready: %s; profile %s", self.endpoints, said["profile"])
+        log.info("ready: %s; profile %s", said["endpoints"], said["profile"])
         if said["profile"] == Profile.OFF:
             log.warning(OFF_WARNING)
+        if self._before:
+            self._before.serving()
+            self._before = None
         if self._on_ready:
             self._on_ready(said)
+            self._on_ready = None
+
+    def _withdraw(self) -> None:
+        if self._successor is None:  # else it says where it is
+            self.layout.daemon.unlink(missing_ok=True)
 
     def _said(self) -> dict[str, Any]:
         """What `daemon.json` holds."""
@@ -231,6 +272,7 @@ class Daemon:
             "started_at_s": self.started_at_s,
             "endpoints": self.endpoints,
             "profile": profile.value,
+            "handover": self._handover.path,
         }
 
     # -- what it says of itself ------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from telem.sanitize.policy import Profile
 
 from . import control
 from .config import SETTINGS
+from .errors import AgentError
 from .policies import OFF_WARNING
 
 if TYPE_CHECKING:
@@ -52,6 +53,28 @@ def start(config: Config) -> None:
     click.echo("\nThen ask: telem-agent query cost-analysis")
 
 
+def restart(config: Config) -> None:
+    """Let a new daemon take over from the running one, without a moment in which nobody listens; or start one.
+
+    Raises:
+        AgentError: the new one cannot start. The old one goes on.
+    """
+    running = control.find(config.layout)
+    if running is None or not running.handover:  # none, or one of a version that cannot hand over
+        stop(config)
+        start(config)
+        return
+    began_s = time.monotonic()
+    try:
+        said = control.start(["run", *as_flags(config), "--take-over", running.handover], config.layout)
+    except AgentError as error:
+        raise AgentError(f"{error}\nThe daemon before goes on (process {running.pid}).", error.hint) from error
+    took_s = time.monotonic() - began_s
+    click.echo(f"telem-agent restarted in {took_s:.2f} s (process {said['pid']} after {running.pid}).", err=True)
+    _print_endpoints(said["endpoints"], config)
+    _warn_if_off(said["profile"])
+
+
 def _warn_if_off(profile: str) -> None:
     if profile == Profile.OFF:
         click.secho(f"\n  {OFF_WARNING}", bold=True)
@@ -80,8 +103,8 @@ def _print_endpoints(endpoints: dict[str, str], config: Config) -> None:
     click.echo(f"  data       {config.home}")
 
 
-def run(config: Config, ready_fd: int | None) -> None:
-    """Run in the foreground until a signal comes."""
+def run(config: Config, ready_fd: int | None, take_over_from: str = "") -> None:
+    """Run in the foreground until a signal comes, or another daemon takes over."""
     import asyncio
 
     from .daemon import Daemon
@@ -96,11 +119,11 @@ def run(config: Config, ready_fd: int | None) -> None:
 
     os.umask(0o077)
     _log_to(config, to_stderr=ready_fd is None)
-    asyncio.run(_run_daemon(Daemon, config, on_ready))
+    asyncio.run(_run_daemon(Daemon, config, on_ready, take_over_from))
 
 
-async def _run_daemon(daemon: Any, config: Config, on_ready: Any) -> None:
-    await daemon(config, on_ready).run()
+async def _run_daemon(daemon: Any, *arguments: Any) -> None:
+    await daemon(*arguments).run()
 
 
 def _log_to(config: Config, *, to_stderr: bool) -> None:

@@ -16,6 +16,7 @@ from aiohttp import web
 from telem.sanitize.records import Encoding, RawRequest, Signal
 
 from . import body
+from .conversation import ConversationServer
 from .errors import EXPECTED_OF_REQUESTS as EXPECTED
 from .errors import BodyError, answer
 
@@ -42,12 +43,16 @@ class OtlpHttp:
         self._ingest = ingest
         self._guard = guard
         self._limit_bytes = limit_bytes
-
-    def server(self) -> web.Server:
-        """The protocol factory for a listening socket."""
-        return web.Server(
-            self.handle, keepalive_timeout=KEEPALIVE_S, access_log=None, auto_decompress=False, tcp_keepalive=True
+        self.server = ConversationServer(
+            self._answer, keepalive_timeout=KEEPALIVE_S, access_log=None, auto_decompress=False, tcp_keepalive=True
         )
+        """The protocol factory for a listening socket."""
+
+    async def _answer(self, request: web.BaseRequest) -> web.Response:
+        response = await self.handle(request)
+        if self.server.draining:
+            response.force_close()
+        return response
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
         """Answer one request; whatever goes wrong becomes a Status in the request's own encoding."""

@@ -12,9 +12,14 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-if TYPE_CHECKING:
-    from aiohttp import web
+from .conversation import leave
+from .h2 import Streams
 
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from .conversation import ConversationServer
     from .grpc_door import GrpcDoor
 
 GREETING = b"PRI * HTTP/2.0"
@@ -54,16 +59,32 @@ class Switchboard:
         grpc: the gRPC door.
     """
 
-    def __init__(self, port_name: str, port: int, http: web.Server, grpc: GrpcDoor, misdialled: Misdialled) -> None:
+    def __init__(
+        self, port_name: str, port: int, http: ConversationServer, grpc: GrpcDoor, misdialled: Misdialled
+    ) -> None:
         self.port_name = port_name
         self.port = port
         self.http = http
         self.grpc = grpc
         self.misdialled = misdialled
+        self.callers: set[Caller] = set()
+        self.calls: set[Call] = set()
 
     def __call__(self) -> asyncio.Protocol:
         """Make the protocol of a new connection."""
         return Caller(self)
+
+    def say_goodbye(self) -> None:
+        """Tell every gRPC client that this connection takes no further calls; those under way are answered."""
+        for call in list(self.calls):
+            call.leave()
+
+    def close(self) -> None:
+        """Close the connections that have not said anything yet, and those of gRPC."""
+        for caller in list(self.callers):
+            caller.close()
+        for call in list(self.calls):
+            call.close()
 
 
 class Caller(asyncio.Protocol):
@@ -78,10 +99,28 @@ class Caller(asyncio.Protocol):
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
         self._timer = asyncio.get_running_loop().call_later(SILENCE_S, transport.close)
+        self._board.callers.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (the protocol's signature)
         """Forget it."""
+        self._hand_on()
+
+    def leave(self) -> tuple[socket.socket, bytes] | None:
+        """Let go of the connection without closing it: its socket, and what was heard; None when it is gone."""
+        transport = self._transport
+        self._hand_on()
+        if transport is None or transport.is_closing():
+            return None
+        return leave(transport, transport.close), self._heard
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._transport:
+            self._transport.close()
+
+    def _hand_on(self) -> None:
         self._timer.cancel()
+        self._board.callers.discard(self)
 
     def data_received(self, data: bytes) -> None:
         """Take in what came."""
@@ -92,7 +131,7 @@ class Caller(asyncio.Protocol):
             self._connect_http()
 
     def _connect_http(self) -> None:
-        self._timer.cancel()
+        self._hand_on()
         board, transport = self._board, self._transport
         if transport is None:
             return
@@ -104,42 +143,86 @@ class Caller(asyncio.Protocol):
         protocol.data_received(self._heard)
 
     def _connect_grpc(self) -> None:
-        self._timer.cancel()
+        self._hand_on()
         board, transport = self._board, self._transport
         if transport is None:
             return
         if board.port_name != "gRPC":
             board.misdialled.note(board.port_name, "gRPC", board.port)
+        Call(board, transport).connect(self._heard)
+
+
+class Call:
+    """A connection that is joined with the gRPC door, both ways."""
+
+    def __init__(self, board: Switchboard, transport: asyncio.Transport) -> None:
+        self._board = board
+        self._streams = Streams()
+        self._client = Leg(transport, self._from_client, self._client_ended)
+        self._door = Leg(None, self._from_door, self._door_ended)
+        self._joining: asyncio.Task[None] | None = None  # held here, for the loop holds tasks only weakly
         transport.pause_reading()
-        client = Leg(transport)
-        transport.set_protocol(client)
-        client.joining = asyncio.create_task(_join(client, board.grpc, self._heard))
+        transport.set_protocol(self._client)
+        board.calls.add(self)
 
+    def connect(self, heard: bytes) -> None:
+        """Join it with the door, which is told what was heard."""
+        self._joining = asyncio.create_task(self._join(heard))
 
-async def _join(client: Leg, grpc: GrpcDoor, heard: bytes) -> None:
-    """Connect the client with the gRPC door, both ways."""
-    door = Leg(None)
-    try:
-        transport, _ = await asyncio.get_running_loop().create_unix_connection(lambda: door, await grpc.open())
-    except (OSError, ImportError):
-        log.exception("the gRPC door does not open")
-        client.close()
-        return
-    door.other, client.other = client, door
-    transport.write(heard)
-    if client.lost:
-        transport.close()
-    else:
-        client.resume()
+    @property
+    def quiet(self) -> bool:
+        """Has every call that was passed on been answered?"""
+        return self._streams.quiet
+
+    def leave(self) -> None:
+        """Say that no further call is taken here."""
+        self._client.write(self._streams.leave())
+
+    async def _join(self, heard: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            transport, _ = await loop.create_unix_connection(lambda: self._door, await self._board.grpc.open())
+        except (OSError, ImportError):
+            log.exception("the gRPC door does not open")
+            self._client.close()
+            return
+        self._door.other, self._client.other = self._client, self._door
+        self._from_client(heard)
+        if self._client.lost:
+            transport.close()
+        else:
+            self._client.resume()
+
+    def _from_client(self, data: bytes) -> None:
+        self._door.write(self._streams.from_client(data))
+
+    def _from_door(self, data: bytes) -> None:
+        self._client.write(self._streams.from_server(data))
+
+    def close(self) -> None:
+        """Close both ends."""
+        self._client.close()
+        self._door.close()
+
+    def _client_ended(self) -> None:
+        self._board.calls.discard(self)
+        self._door.close()
+
+    def _door_ended(self) -> None:
+        if not self._streams.leaving:  # else the client, having been told, closes when it has read that
+            self._client.close()
 
 
 class Leg(asyncio.Protocol):
     """One end of a joined connection: what it receives, the other end sends; when one stalls, the other waits."""
 
-    def __init__(self, transport: asyncio.Transport | None) -> None:
+    def __init__(
+        self, transport: asyncio.Transport | None, received: Callable[[bytes], None], ended: Callable[[], None]
+    ) -> None:
         self._transport = transport
+        self._received = received
+        self._ended = ended
         self.other: Leg | None = None
-        self.joining: asyncio.Task[None] | None = None  # held here, for the loop holds tasks only weakly
         self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -148,14 +231,12 @@ class Leg(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take in what came."""
-        if self.other:
-            self.other.write(data)
+        self._received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (the protocol's signature)
-        """Close the other end too."""
+        """Say so."""
         self.lost = True
-        if self.other:
-            self.other.close()
+        self._ended()
 
     def pause_writing(self) -> None:
         """Let the other end wait: whoever reads here is slow."""
@@ -169,7 +250,7 @@ class Leg(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send to whoever is at this end."""
-        if self._transport:
+        if self._transport and data and not self._transport.is_closing():
             self._transport.write(data)
 
     def pause(self) -> None:

@@ -101,8 +101,12 @@ class Lock:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Let go of it."""
+        """Let go of it; it is free when nobody else has the descriptor too."""
         os.close(self._descriptor)
+
+    def fileno(self) -> int:
+        """The descriptor: whoever is given it has the lock as well."""
+        return self._descriptor
 
 
 class Disk:
@@ -210,9 +214,18 @@ class Disk:
                 os.close(descriptor)
                 raise LockedError(path, pid) from error
             break
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+        lock = Lock(descriptor)
+        self.sign(lock)
+        return lock
+
+    def adopt_lock(self, descriptor: int) -> Lock:
+        """A lock whose descriptor was given to us by the process that holds it. It holds it until both have let go."""
         return Lock(descriptor)
+
+    def sign(self, lock: Lock) -> None:
+        """Write our process id into a lock we have."""
+        os.ftruncate(lock.fileno(), 0)
+        os.pwrite(lock.fileno(), f"{os.getpid()}\n".encode(), 0)
 
     def wait_for_lock(self, path: Path) -> Lock:
         """Take a lock that others hold for a while only."""
