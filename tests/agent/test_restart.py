@@ -158,9 +158,9 @@ def test_the_exporters_of_the_python_sdk_lose_nothing(home_with_daemon: Path) ->
         providers[name].add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=20))
     made = 0
     for last in (100, 200, 201):
-        for made in range(made, last):
+        for number in range(made, last):
             for name, provider in providers.items():
-                provider.get_tracer("restart").start_span(f"{name}-{made}").end()
+                provider.get_tracer("restart").start_span(f"{name}-{number}").end()
             time.sleep(0.002)
         made = last
         if last < 201:
