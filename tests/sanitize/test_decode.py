@@ -16,6 +16,7 @@ from tests.otlp import GOLDENS, REQUESTS, any_value, golden, logs, metrics, raw,
 
 from telem.sanitize.decode import decode
 from telem.sanitize.records import Batch, DecodeError, Encoding, RawRequest, Signal
+from telem.sanitize.wire import attributes_of
 
 _IDS = ("traceId", "spanId", "parentSpanId")
 
@@ -47,13 +48,13 @@ def log_json(record: dict[str, Any]) -> RawRequest:
 def value_json(value: Any) -> Any:
     """What the JSON decoder makes of one AnyValue."""
     batch = decode(log_json({"attributes": [{"key": "k", "value": value}]}))
-    attributes = batch.groups[0].records[0]["attributes"]
-    assert isinstance(attributes, dict)
-    return attributes["k"]
+    return records(batch)[0]["attributes"]["k"]
 
 
 def records(batch: Batch) -> list[Any]:
-    return [record for group in batch.groups for record in group.records]
+    """All records, with their attributes read."""
+    found: list[Any] = [record for group in batch.groups for record in group.records]
+    return [{**record, "attributes": attributes_of(record["attributes"])} for record in found]
 
 
 # -- the two encodings ---------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from telem.sanitize.gate import Gate
 from telem.sanitize.policy import Profile, shipped_policy
 from telem.sanitize.records import Encoding, RawRequest, Signal
 from telem.sanitize.redact import Redactor
+from telem.sanitize.wire import attributes_of
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "ghp_" + "q7Zr2Xw9Lk4M" * 3
@@ -274,7 +275,8 @@ def _stamp(time_us: int) -> str:
 def test_columns_and_the_rest_make_up_the_attributes(name: str) -> None:
     """With the sanitizer off, what the columns represent and what is left over are exactly what was sent."""
     request = golden(name)
-    sent = [record["attributes"] for group in decode(request).groups for record in group.records]
+    records: list[Any] = [record for group in decode(request).groups for record in group.records]
+    sent = [attributes_of(record["attributes"]) for record in records]
     rows = run(fresh(profile=Profile.OFF), request)
     for row, attributes in zip(rows, sent, strict=True):
         assert rebuilt(request.signal, row) == orjson.loads(orjson.dumps(_spelled(attributes)))

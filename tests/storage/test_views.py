@@ -14,6 +14,7 @@ from telem.sanitize.columns import COLUMNS
 from telem.sanitize.lines import plain
 from telem.sanitize.records import Signal
 from telem.sanitize.redact import DROPPED
+from telem.sanitize.wire import attributes_of
 from telem.storage.views import Files, glob_of, view_names, view_text, worker_sql
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def test_attributes_are_those_of_the_record(catalog: duckdb.DuckDBPyConnection, 
             continue
         records = [record for group in batch.groups for record in group.records]
         for record, line in zip(records, kept.lines, strict=True):
-            wanted = expected_attributes(dict(record["attributes"]), judge)  # type: ignore[arg-type]
+            wanted = expected_attributes(attributes_of(record["attributes"]), judge)  # type: ignore[arg-type]
             found = json.loads(stored[json.loads(line)["id"]])
             assert json.dumps(found, sort_keys=True) == json.dumps(wanted, sort_keys=True)
             compared += 1

@@ -15,6 +15,7 @@ from typing import Any, cast
 import orjson
 
 from .records import Attribute, Attributes, DecodeError, Group, Signal
+from .wire import raw_of
 
 Record = dict[str, Attribute]
 Member = dict[str, Any]
@@ -175,6 +176,11 @@ def _attributes(holder: Member, name: str = "attributes", depth: int = 0) -> Att
     return found
 
 
+def _raw_attributes(holder: Member) -> list[Attribute]:
+    """Return a record's own attributes, as protobuf would have brought them."""
+    return [raw_of(_text(pair, "key"), _any(pair.get("value"))) for pair in _list(holder, "attributes")]
+
+
 def _resource(whole: Member) -> Attributes:
     resource = _object(whole, "resource")
     found: Attributes = {"attributes": _attributes(resource)}
@@ -214,7 +220,7 @@ def _keep(found: Record, name: str, value: Attribute) -> None:
 
 
 def _log(record: Member) -> list[Record]:
-    found: Record = {"attributes": _attributes(record), "time_unix_nano": _int(record, "timeUnixNano")}
+    found: Record = {"attributes": _raw_attributes(record), "time_unix_nano": _int(record, "timeUnixNano")}
     if (body := _any(record.get("body"))) is not None and body != "":  # 0 and false are bodies
         found["body"] = body
     _keep(found, "observed_time_unix_nano", _int(record, "observedTimeUnixNano"))
@@ -255,7 +261,7 @@ def _points(metric: Member) -> list[Record]:
 
 
 def _point(point: Member) -> Record:
-    found: Record = {"attributes": _attributes(point), "time_unix_nano": _int(point, "timeUnixNano")}
+    found: Record = {"attributes": _raw_attributes(point), "time_unix_nano": _int(point, "timeUnixNano")}
     _keep(found, "start_time_unix_nano", _int(point, "startTimeUnixNano"))
     _keep(found, "flags", _int(point, "flags"))
     return found
@@ -347,7 +353,7 @@ def _exemplars(point: Member) -> Record:
 def _span(span: Member) -> list[Record]:
     status = _object(span, "status")
     found: Record = {
-        "attributes": _attributes(span),
+        "attributes": _raw_attributes(span),
         "time_unix_nano": _int(span, "startTimeUnixNano"),
         "end_time_unix_nano": _int(span, "endTimeUnixNano"),
         "trace_id": _hex(span, "traceId"),

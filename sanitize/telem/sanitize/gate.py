@@ -8,65 +8,27 @@ it replaces, so nothing passes because of an error.
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from .clients import OWN_SCOPES
-from .lines import dumps, line_of, plain
-from .policy import Action
-from .records import Attribute, Attributes, Batch, Group, RawRequest, Row, SanitizedBatch, Signal
-from .redact import DROPPED
+from .judge import Judge
+from .lines import dumps, line_of
+from .records import Attribute, Batch, Group, RawRequest, Row, SanitizedBatch, Signal
 from .rows import RowFiller, set_time
-from .shape import NOWHERE, Form, is_int64, plan, tags
+from .shape import is_int64, tags
 
 if TYPE_CHECKING:
-    from .redact import Handler, Redactor
-    from .shape import Place, Reader
+    from .redact import Redactor
 
 ID_BYTES = 10
 """80 bits: with a thousand million rows the chance that any two share an id is 4 in ten million. An id does not
 compress, and is a quarter of what a record takes on disk."""
 
-_STEP_CACHE_LIMIT = 4096
 _GROUP_CACHE_LIMIT = 64
 _GROUP_CACHE_BYTES = 65_536
 """Of one resource and scope; a longer one hardly repeats, and 64 of them would fill the memory."""
-
-_NUMBERS = (int, float, bool)
-
-
-class Step(NamedTuple):
-    """What is known about an attribute name."""
-
-    column: str  # empty when it has none
-    read: Reader
-    exact: type | None  # values of this type go into the column as they are and need not be kept a second time
-    bit: int
-    known: dict[str, str]  # values judged already
-    judge: Handler
-    name: str  # the name itself, sanitized
-    passes: bool  # numbers need no judging: the policy neither drops nor hashes the attribute
-
-
-class Steps(dict[str, Step]):
-    """Attribute name -> step, looked up once for each name and remembered."""
-
-    def __init__(self, places: dict[str, Place], redactor: Redactor) -> None:
-        super().__init__()
-        self._places = places
-        self._redactor = redactor
-
-    def __missing__(self, key: str) -> Step:
-        if len(self) >= _STEP_CACHE_LIMIT:
-            self.clear()
-        column, read, exact, bit = self._places.get(key, NOWHERE)
-        redactor = self._redactor
-        passes = redactor.policy.rule_for(key).action in (Action.KEEP, Action.SCAN)
-        step = self[key] = Step(
-            column, read, exact, bit, redactor.memory(key), redactor.handler(key), redactor.name(key), passes
-        )
-        return step
 
 
 class Gate:
@@ -83,7 +45,7 @@ class Gate:
         self._row_key = blake2b(b"row id", key=key, digest_size=32).digest()
         self._request_key = blake2b(b"request id", key=key, digest_size=32).digest()
         self._filler = RowFiller(redactor)
-        self._steps = {signal: Steps(plan(signal), redactor) for signal in Signal}
+        self._judges = {signal: Judge(signal, redactor) for signal in Signal}
         self._tags = {signal: tags(signal) for signal in Signal}
         self._groups: dict[bytes, tuple[Row, Row]] = {}
 
@@ -110,17 +72,18 @@ class Gate:
         shared, fallback = self._shared(envelope, group, signal)
         hasher = blake2b(envelope, key=self._row_key, digest_size=ID_BYTES)
         scope_name = str(group.scope.get("name", ""))
-        steps = self._steps[signal]
+        judge = self._judges[signal]
+        stamp = None
         received_us = received_at_ns // 1000
         rows = []
         for record in group.records:
-            row: Row = {"id": _row_id(hasher, record, seen), "received_at": received_us}
-            set_time(row, record, received_at_ns)
+            raws: list[bytes] = record.pop("attributes")  # type: ignore[assignment]  # see `Group`
+            row: Row = {"id": _row_id(hasher, record, raws, seen), "received_at": received_us}
+            time_us = set_time(row, record, received_at_ns)
             row.update(shared)
-            attributes: Attributes = record.pop("attributes")  # type: ignore[assignment]  # always a dict here
-            if "file_path" in attributes:
-                attributes = self.redactor.without_contents(attributes)
-            self._attributes(row, attributes, steps)
+            if signal is Signal.LOGS:
+                stamp = filler.stamp(time_us)
+            judge.fill(row, raws, stamp)
             for column, value in fallback.items():
                 if column not in row:
                     row[column] = value
@@ -164,60 +127,18 @@ class Gate:
             fallback["app_version"] = version
         return row, fallback
 
-    def _attributes(self, row: Row, attributes: Attributes, steps: Steps) -> None:
-        """Fill the columns, `attributes` with what no column represents, and the bits of what one does.
-
-        The innermost loop of the house, twenty turns a record. What is known about a name is looked up once (`Step`),
-        and the two commonest cases, a text and a number, are decided here rather than in calls.
-        """
-        rest: Attributes = {}
-        promoted = as_text = 0
-        twin = "prompt_text" in attributes and attributes["prompt_text"] == attributes.get("prompt")
-        for key, value in attributes.items():
-            column, read, exact, bit, known, judge, name, passes = steps[key]
-            kind = type(value)
-            if kind is str:
-                if twin and key == "prompt_text":
-                    promoted |= bit
-                    continue
-                kept: Any = known.get(value)  # type: ignore[arg-type]  # a str, here and below
-                if kept is None:
-                    kept = judge(value)  # type: ignore[arg-type]
-            elif passes and kind in _NUMBERS:
-                kept = value
-            else:
-                kept = self.redactor.attribute(key, value)
-            if kept is DROPPED:
-                continue
-            if kind is exact and type(kept) is kind:
-                row[column] = kept
-                promoted |= bit
-                continue
-            if column:
-                converted, form = read(kept)
-                if converted is not None and (bit or column not in row):
-                    row[column] = converted
-                if bit and form is not Form.LOST:
-                    if form is Form.SAME:
-                        promoted |= bit
-                    else:
-                        as_text |= bit
-                    continue
-            rest[name] = kept if kind is str else plain(kept)
-        row["attributes"] = rest
-        row["promoted"] = promoted
-        if as_text:
-            row["promoted_as_text"] = as_text
-
 
 _COUNTS = ("dropped_attributes_count", "flags")
 _OWN_COLUMNS = {"resource_meta": ("attributes",), "scope_meta": ("name", "version")}
 
 
-def _row_id(hasher: Any, record: dict[str, Attribute], seen: dict[str, int]) -> str:
-    """Keyed digest of resource, scope, record, and the ordinal among identical records of the request."""
+def _row_id(hasher: Any, record: dict[str, Attribute], raws: list[bytes], seen: dict[str, int]) -> str:
+    """Keyed digest of resource, scope, record, and the ordinal among identical records of the request.
+
+    No field of protobuf has the number 0, so where one attribute ends and the next begins is part of what is digested.
+    """
     digest = hasher.copy()
-    digest.update(dumps(record))
+    digest.update(b"\0".join([dumps(record), *raws]))
     row_id: str = digest.hexdigest()
     ordinal = seen.get(row_id, 0)
     seen[row_id] = ordinal + 1

@@ -54,7 +54,8 @@ class RawRequest:
 class Group:
     """Records that share a resource and a scope.
 
-    `records` are plain dictionaries in the vocabulary of `decode`: envelope columns plus `attributes`.
+    `records` are dictionaries in the vocabulary of `decode`: plain envelope columns, and `attributes`, which is a list
+    of OTLP's KeyValue in protobuf's bytes (see `wire`).
     """
 
     resource: Attributes

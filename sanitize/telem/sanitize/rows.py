@@ -13,6 +13,7 @@ from .columns import BIT
 from .lines import dumps, plain
 from .redact import DROPPED
 from .shape import is_int64
+from .wire import raw_of
 
 if TYPE_CHECKING:
     from .records import Attribute, Row
@@ -22,6 +23,7 @@ USUAL_MEMBERS = 3
 """Time, observed time and body: what a log record has beside its attributes when it has nothing else."""
 
 _CACHE_LIMIT = 4096
+_MILLIS = [b"%03dZ" % millis for millis in range(1000)]
 _KIND = ("", "internal", "server", "client", "producer", "consumer")
 _TEMPORALITY = ("", "delta", "cumulative")
 _STATUS = ("", "ok", "error")
@@ -33,7 +35,7 @@ class RowFiller:
     def __init__(self, redactor: Redactor) -> None:
         self.redactor = redactor
         self._events: dict[tuple[str, str], tuple[str, str | None, str | None]] = {}
-        self._seconds: dict[int, str] = {}
+        self._seconds: dict[int, bytes] = {}
 
     def log(self, row: Row, record: dict[str, Attribute], scope_name: str) -> None:
         """Fill the row of a log record."""
@@ -46,7 +48,6 @@ class RowFiller:
                 if not isinstance(body, str):
                     row["body_type"] = "json"
         self._set_event(row, scope_name)
-        self._set_event_timestamp(row)
         if observed := record.get("observed_time_unix_nano"):
             _set_offset(row, int(str(observed)), "observed_lag_us", "observed_rem_ns", 1)
         if len(record) > USUAL_MEMBERS:
@@ -87,19 +88,24 @@ class RowFiller:
         if event_type:
             row["event_type"] = event_type
 
-    def _set_event_timestamp(self, row: Row) -> None:
-        """`event.timestamp` says in text what `time` says; it is kept only when it says something else."""
-        if "event_timestamp" not in row:
-            return
-        time_us = row["time"]
-        second, rest = divmod(time_us, 1_000_000)  # type: ignore[operator]  # an int, set by _set_time
+    def stamp(self, time_us: int) -> bytes | None:
+        """Return the `event.timestamp` that says in text what `time` says; it is kept only when it says something else.
+
+        Nothing for a time beyond the calendar, or when the policy might do something to it.
+        """
+        second, rest = divmod(time_us, 1_000_000)
         prefix = self._seconds.get(second)
         if prefix is None:
             if len(self._seconds) >= _CACHE_LIMIT:
                 self._seconds.clear()
-            prefix = self._seconds[second] = _second_text(second)
-        if row["event_timestamp"] == f"{prefix}.{rest // 1000:03d}Z":
-            del row["event_timestamp"]
+            prefix = self._seconds[second] = self._stamp_prefix(second)
+        return prefix + _MILLIS[rest // 1000] if prefix else None
+
+    def _stamp_prefix(self, second: int) -> bytes:
+        text = _second_text(second) + ".000Z"
+        if self.redactor.handler("event.timestamp")(text) != text:
+            return b""
+        return raw_of("event.timestamp", text).removesuffix(_MILLIS[0])
 
     def metric(self, row: Row, record: dict[str, Attribute], scope_name: str) -> None:
         """Fill the row of a data point."""
@@ -193,16 +199,22 @@ class RowFiller:
         return self.redactor.text(item) if isinstance(item, str) else item
 
 
-def set_time(row: Row, record: dict[str, Attribute], received_at_ns: int) -> None:
-    """A time of 0 is none (Codex sends that): the observed time, else the arrival, takes its place."""
-    time_ns = record["time_unix_nano"]
+def set_time(row: Row, record: dict[str, Attribute], received_at_ns: int) -> int:
+    """Set the time, and return its microseconds.
+
+    A time of 0 is none (Codex sends that): the observed time, else the arrival, takes its place.
+    """
+    time_ns: Any = record["time_unix_nano"]
     if not time_ns:
         time_ns = record.get("observed_time_unix_nano") or record.get("end_time_unix_nano")
         row["time_from"] = "observed" if time_ns else "received"
         time_ns = time_ns or received_at_ns
-    row["time"], rest = divmod(time_ns, 1000)  # type: ignore[operator]  # an int, checked by the decoders
+    time_us: int
+    time_us, rest = divmod(time_ns, 1000)
+    row["time"] = time_us
     if rest:
         row["time_rem_ns"] = rest
+    return time_us
 
 
 def _set_offset(row: Row, time_ns: int, lag: str, rest: str, sign: int) -> None:
@@ -235,6 +247,6 @@ def _named(names: tuple[str, ...], number: Attribute) -> str:
 
 def _second_text(second: int) -> str:
     try:
-        return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
     except (ValueError, OverflowError, OSError):
         return ""
