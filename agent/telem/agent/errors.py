@@ -11,6 +11,7 @@ Exception
 ├── KeyFileError (storage)      the key file is not one of ours
 ├── PolicyError, RuleError, PatternError (sanitize)
 ├── QueryError (queries)        a question that has no answer
+├── FrameError (queries)        a child that answers questions said what it may not
 ├── WorkerError (workers)       a worker failed
 ├── JsonTextError, TomlTextError (setup)  a client's settings are not JSON or TOML
 ├── PortError                   a port is taken

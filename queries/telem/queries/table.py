@@ -12,8 +12,14 @@ class Problem(StrEnum):
     SYNTAX = "syntax"
     UNKNOWN_TABLE = "unknown_table"
     UNKNOWN_COLUMN = "unknown_column"
+    UNKNOWN_FUNCTION = "unknown_function"
     UNKNOWN_QUERY = "unknown_query"
     PARAMETER = "parameter"
+    TYPE = "type"
+    TOO_LONG = "too_long"
+    TOO_MANY_ROWS = "too_many_rows"
+    FORMAT = "format"
+    BUSY = "busy"
     REFUSED = "refused"
     TIMEOUT = "timeout"
     MEMORY = "memory"
@@ -27,13 +33,17 @@ class QueryError(Exception):
     Args:
         message: what was attempted, and what stood in the way.
         hint: what to try next; empty when there is nothing to say.
+        position: where in the statement, counted in bytes from 0; None when that is not known.
     """
 
-    def __init__(self, message: str, hint: str = "", problem: Problem = Problem.FAILED) -> None:
-        super().__init__(message, hint, problem)
+    def __init__(
+        self, message: str, hint: str = "", problem: Problem = Problem.FAILED, position: int | None = None
+    ) -> None:
+        super().__init__(message, hint, problem, position)
         self.message = message
         self.hint = hint
         self.problem = problem
+        self.position = position
 
     def __str__(self) -> str:
         """Message and hint, a line each."""

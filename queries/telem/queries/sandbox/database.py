@@ -1,0 +1,191 @@
+"""The child's DuckDB: in memory, locked, with the telemetry's tables as views over the files there are (child only).
+
+It stays open between questions, so that what was read of Parquet files' footers is still known; the views of the
+signals that a question is about are made anew when their list of files has changed.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from telem.queries.files import files_of
+from telem.queries.gate import Checked, check
+from telem.queries.problems import explained
+from telem.queries.table import ColumnInfo, Problem, QueryError
+from telem.sanitize.records import Signal
+from telem.storage import audit, rollups
+from telem.storage.views import quote, worker_sql
+
+from .folders import folders_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from telem.storage.layout import Layout
+
+    from .frames import Question
+
+_ATTEMPTS = 2
+_VANISHED = ("No such file", "No files found", "Cannot open file")
+
+_SETTINGS = {
+    "temp_directory": "''",
+    "TimeZone": "'UTC'",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "preserve_insertion_order": "true",
+}
+_OPTIONAL = {
+    "parquet_metadata_cache": "true",
+    "errors_as_json": "true",
+    "max_temp_directory_size": "'0B'",
+    "allow_community_extensions": "false",
+    "allow_extension_repositories": "'forbidden'",
+    "allow_persistent_secrets": "false",
+    "python_enable_replacements": "false",
+    "max_expression_depth": "250",
+}
+"""Settings that not every supported DuckDB knows."""
+
+
+class Database:
+    """Answers one question after another."""
+
+    def __init__(self, layout: Layout, memory_mb: int, threads: int) -> None:
+        self._layout = layout
+        self.connection = duckdb.connect(":memory:", config={"threads": threads})
+        self._lock(memory_mb)
+        self._made: dict[str, str] = {}
+
+    def _lock(self, memory_mb: int) -> None:
+        """Close everything but the data folders; afterwards nothing can be opened again."""
+        execute = self.connection.execute
+        execute(f"SET memory_limit = '{memory_mb}MB'")
+        for name, value in _SETTINGS.items():
+            execute(f"SET {name} = {value}")
+        for name, value in _OPTIONAL.items():
+            try:
+                execute(f"SET {name} = {value}")
+            except duckdb.Error:
+                continue
+        # The order matters: the list of directories is inert, and can be set, only while external access is still on.
+        execute(f"SET allowed_directories = [{', '.join(quote(f'{path}/') for path in folders_of(self._layout))}]")
+        execute("SET enable_external_access = false")
+        execute("SET lock_configuration = true")
+
+    def close(self) -> None:
+        """Let go of it."""
+        self.connection.close()
+
+    def answer(self, question: Question) -> Answer:
+        """Begin to answer.
+
+        Raises:
+            QueryError: it is none that is answered, or its answer does not begin.
+        """
+        started_s = time.perf_counter()
+        limits = question.limits
+        try:
+            checked = check(self.connection, question.sql, limits, private=question.private)
+            params = _bound(checked.parameters, question.params)
+            for attempt in range(_ATTEMPTS):
+                try:
+                    self._refresh(checked)
+                    cursor = self.connection.execute(question.sql, params or None)
+                    break
+                except duckdb.IOException as error:
+                    # A file vanished since it was listed (retention, merging): the list is made again, once.
+                    if attempt + 1 == _ATTEMPTS or not any(text in str(error) for text in _VANISHED):
+                        raise
+        except duckdb.Error as error:
+            raise explained(error, limits) from error
+        columns = tuple(ColumnInfo(str(item[0]), str(item[1])) for item in cursor.description or ())
+        return Answer(cursor, columns, question, started_s)
+
+    def _refresh(self, checked: Checked) -> None:
+        """Make the views that the question needs, where they are not there yet or their files have changed."""
+        about = None if checked.about_tables else " ".join(sorted(checked.tables))
+        if about == "":
+            return
+        for statement in self._statements(about):
+            name = statement.partition(" AS")[0]
+            if self._made.get(name) != statement:
+                self.connection.execute(statement)
+                self._made[name] = statement
+
+    def _statements(self, about: str | None) -> Iterator[str]:
+        layout = self._layout
+        counted = [str(path) for path in audit.months(layout)]
+        in_force = rollups.read(layout)  # before the files are listed: what it gives up is removed a grace later
+        totals = rollups.files(layout, in_force) if in_force.version else None
+        files = {signal: files_of(layout, signal) for signal in Signal}
+        imported = layout.transcripts.exists()
+        return worker_sql(files, about, counted, imported=imported, rollups=in_force, totals=totals)
+
+
+class Answer:
+    """An answer under way: its columns, and its rows as they are asked for."""
+
+    def __init__(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        columns: tuple[ColumnInfo, ...],
+        question: Question,
+        started_s: float,
+    ) -> None:
+        self._cursor = cursor
+        self._question = question
+        self._started_s = started_s
+        self.columns = columns
+        self.count = 0
+        self.truncated = False
+
+    @property
+    def elapsed_ms(self) -> float:
+        """Time since the question came."""
+        return (time.perf_counter() - self._started_s) * 1000
+
+    def batches(self, size: int) -> Iterator[list[tuple[object, ...]]]:
+        """The rows, at most `size` at a time, up to the limit.
+
+        Raises:
+            QueryError: no further row can be had.
+        """
+        left = self._question.limits.rows
+        try:
+            while batch := self._cursor.fetchmany(min(size, left + 1)):
+                kept = batch[:left]
+                self.truncated = len(batch) > left
+                left -= len(kept)
+                self.count += len(kept)
+                if kept:
+                    yield kept
+                if self.truncated:
+                    self._stop()
+                    return
+        except duckdb.Error as error:
+            raise explained(error, self._question.limits) from error
+
+    def _stop(self) -> None:
+        if self._question.overflow == "throw":
+            limit = self._question.limits.rows
+            message = f"The answer has more than {limit:,} rows."
+            raise QueryError(message, "Add a LIMIT, or raise the limit.", Problem.TOO_MANY_ROWS)
+
+    def arrow(self, size: int) -> Any:
+        """The rows as a stream of Arrow record batches; imports pyarrow."""
+        return self._cursor.to_arrow_reader(size)
+
+
+def _bound(needed: set[str], given: Mapping[str, object]) -> dict[str, object]:
+    if missing := sorted(needed - set(given)):
+        names = ", ".join(f"${name}" for name in missing)
+        raise QueryError(f"No value for {names}.", "Give one with --param NAME=VALUE.", Problem.PARAMETER)
+    if surplus := sorted(set(given) - needed):
+        names = ", ".join(surplus)
+        has = ", ".join(sorted(needed)) or "none"
+        raise QueryError(f"The statement has no parameter {names}.", f"Its parameters are: {has}.", Problem.PARAMETER)
+    return dict(given)
