@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from telem.storage.layout import Layout
 
 ON_LINUX = sys.platform == "linux"
-SMALL = Limits(rows=100, seconds=2.0, memory_mb=256)
+SMALL = Limits(rows=100, seconds=20.0, memory_mb=256)
 
 
 @pytest.fixture(scope="module")
