@@ -5,7 +5,6 @@ Exit status: 0 fine, 1 failed, 2 usage.
 
 from __future__ import annotations
 
-import functools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,33 +13,14 @@ import click
 
 from telem.sanitize.pseudonym import KINDS
 
-from . import setup_commands
-from .config import SETTINGS, Config, load
+from . import past, setup_commands
+from .config import SETTINGS
+from .flags import SERVING, with_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from .config import Config
 
 EXIT_FAILED = 1
-
-
-def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the flags of these settings (`home` always), and its function a `Config` first."""
-    chosen = [setting for setting in SETTINGS if setting.name in ("home", *names)]
-
-    def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(function)
-        def call(**given: Any) -> None:
-            flags = {setting.name: given.pop(setting.name) for setting in chosen}
-            function(load(flags), **given)
-
-        for setting in reversed(chosen):
-            call = click.option(setting.flag, setting.name, help=f"{setting.sentence} [{setting.env}]")(call)
-        return call
-
-    return decorate
-
-
-SERVING = tuple(setting.name for setting in SETTINGS[1:])
 
 
 class Group(click.Group):
@@ -384,6 +364,9 @@ def settings() -> None:
         default = ", ".join(setting.default) if isinstance(setting.default, tuple) else setting.default
         click.echo(f"{setting.name}  [{setting.env}]  default: {default if default != '' else '-'}")
         click.echo(f"    {setting.sentence}")
+
+
+past.add_commands(cli)
 
 
 def main() -> None:

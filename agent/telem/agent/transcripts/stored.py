@@ -1,0 +1,124 @@
+"""What the store holds already, asked in SQL: requests, tool calls and prompts that the client exported itself.
+
+Older clients export no request ids (before 2.1.195) and no ids of prompts and tools; what they exported is recognized
+by the session and the token counts.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from telem.queries.run import run
+from telem.queries.table import Limits
+
+from .facts import TOKENS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from telem.storage.layout import Layout
+
+    from .facts import Fact
+
+ANSWERS_MAX = 1_000_000
+MEMORY_MB = 128
+MARGIN = timedelta(hours=1)
+"""Between when something stands in the log and when it was exported."""
+
+_KINDS = {"api_request": "api_request", "tool_result": "tool_call", "user_prompt": "user_prompt"}
+_IDS = {"api_request": "request_id", "tool_result": "tool_use_id", "user_prompt": "message.uuid"}
+
+_RANGE = "SELECT min(time), max(time) FROM raw_logs WHERE source IS NULL AND client = 'claude_code'"
+
+_ID = "CASE event_type WHEN 'tool_call' THEN tool_use_id WHEN 'user_prompt' THEN message_id ELSE request_id END"
+
+_BY_ID = f"""
+WITH sent AS (
+    SELECT {_ID} AS id
+    FROM raw_logs
+    WHERE source IS NULL AND time BETWEEN $since AND $until
+        AND event_type IN ('api_request', 'tool_call', 'user_prompt')
+)
+SELECT DISTINCT id FROM sent WHERE id IN (SELECT unnest($ids))
+"""  # noqa: S608 (our own column names)
+
+_WITHOUT_ID = """
+SELECT DISTINCT
+    event_type, session_id, prompt_id, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens
+FROM raw_logs
+WHERE source IS NULL AND client = 'claude_code' AND time BETWEEN $since AND $until
+    AND session_id IN (SELECT unnest($sessions))
+    AND (
+        (event_type = 'api_request' AND request_id IS NULL)
+        OR (event_type = 'tool_call' AND tool_use_id IS NULL)
+        OR (event_type = 'user_prompt' AND message_id IS NULL AND command_name IS NULL)
+    )
+"""
+
+_HANDED_OVER = f"""
+SELECT event_type, coalesce({_ID}, '') FROM raw_logs WHERE source = 'transcript' AND received_at >= $since
+"""  # noqa: S608 (as above)
+
+
+class Stored:
+    """The store as it was when the import began; asked only about times in which the client exported something."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        first, last = self._ask(_RANGE, {})[0]
+        self._first = first if isinstance(first, datetime) else None
+        self._last = last if isinstance(last, datetime) else None
+
+    def without(self, facts: Sequence[Fact]) -> list[Fact]:
+        """The facts that the client has not exported."""
+        if not facts or self._first is None or self._last is None:
+            return list(facts)
+        since = _moment(min(fact.time_ns for fact in facts)) - MARGIN
+        until = _moment(max(fact.time_ns for fact in facts)) + MARGIN
+        if until < self._first or since > self._last:
+            return list(facts)
+        span = {"since": since, "until": until}
+        ids = [found for fact in facts if (found := exported_id(fact))]
+        known = {row[0] for row in self._ask(_BY_ID, {"ids": ids, **span})}
+        sessions = sorted({fact.session_id for fact in facts})
+        nameless = set(self._ask(_WITHOUT_ID, {"sessions": sessions, **span}))
+        return [fact for fact in facts if exported_id(fact) not in known and not _among(fact, nameless)]
+
+    def handed_over_since(self, since_us: int) -> set[str]:
+        """Ids of what an import that was interrupted had stored."""
+        since = datetime.fromtimestamp(since_us / 1e6, UTC) - timedelta(seconds=1)
+        return {f"{kind}:{found}" for kind, found in self._ask(_HANDED_OVER, {"since": since})}
+
+    def _ask(self, sql: str, params: dict[str, object]) -> tuple[tuple[object, ...], ...]:
+        return run(self._layout, sql, params, Limits(rows=ANSWERS_MAX, memory_mb=MEMORY_MB)).rows
+
+
+def exported_id(fact: Fact) -> str | None:
+    """What the client exports this under."""
+    found = fact.values.get(_IDS[fact.name])
+    return found if isinstance(found, str) else None
+
+
+def stored_key(fact: Fact) -> str:
+    """The same with its kind, as `handed_over_since` has it."""
+    return f"{_KINDS[fact.name]}:{exported_id(fact) or ''}"
+
+
+def _among(fact: Fact, nameless: set[tuple[object, ...]]) -> bool:
+    """Is it one of those that were exported without an id?"""
+    kind = _KINDS[fact.name]
+    if kind == "api_request":
+        tokens = tuple(fact.values.get(name) for name in TOKENS.values())
+        return any(
+            (kind, fact.session_id, prompt, *tokens) in nameless for prompt in (fact.values.get("prompt.id"), None)
+        )
+    prompt = fact.values.get("prompt.id") if kind == "user_prompt" else None
+    empty = (None,) * len(TOKENS)
+    if kind == "tool_call":
+        return any(row[:2] == (kind, fact.session_id) for row in nameless)
+    return (kind, fact.session_id, prompt, *empty) in nameless
+
+
+def _moment(time_ns: int) -> datetime:
+    return datetime.fromtimestamp(time_ns / 1e9, UTC)
