@@ -16,16 +16,19 @@ import shutil
 import signal as signals
 import tempfile
 import time
+from collections import Counter
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from telem.sanitize.admit import Admit, Dropped
 from telem.sanitize.engines import HAS_RE2
 from telem.sanitize.gate import Gate
 from telem.sanitize.policy import Profile
 from telem.sanitize.records import Signal
 from telem.sanitize.redact import Redactor
+from telem.sanitize.tombs import Tombs
 from telem.storage.disk import Disk
 from telem.storage.inventory import sizes
 from telem.storage.journal import Journal
@@ -85,6 +88,8 @@ class Daemon:
         self.audit: Audit
         self.policy: PolicyWatch
         self._key = b""
+        self._tombs = Tombs()
+        self._dropped: Dropped = Counter()
         self._on_ready = on_ready
         self._take_over_from = take_over_from
         self._before: Predecessor | None = None
@@ -196,7 +201,7 @@ class Daemon:
         gate, heavy_gate = self._gates(loaded.policy)
         self.ingest = Ingest(gate, heavy_gate, committers, ledger)
         tallies = [gate.redactor.tally, heavy_gate.redactor.tally]
-        self.audit = Audit(self.layout, self.disk, tallies, self._clean_name)
+        self.audit = Audit(self.layout, self.disk, tallies, self._dropped, self._clean_name)
         stack.push_async_callback(self.audit.write)
         stack.push_async_callback(self.ingest.stop)
         self.policy = PolicyWatch(self.config, loaded, self._use)
@@ -214,7 +219,8 @@ class Daemon:
         self.disk.write(self.layout.daemon, orjson.dumps(self._said()))
 
     def _gates(self, policy: Policy) -> tuple[Gate, Gate]:
-        return Gate(Redactor(policy, self._key), self._key), Gate(Redactor(policy, self._key), self._key)
+        admit = Admit(policy.admission, self._key, self._tombs, self._dropped)
+        return Gate(Redactor(policy, self._key), self._key, admit), Gate(Redactor(policy, self._key), self._key, admit)
 
     def _clean_name(self, attribute: str) -> str:
         return self.ingest.gate.redactor.name(attribute)
@@ -289,6 +295,7 @@ class Daemon:
             "misdialled": self.misdialled.counts,
             "recovery": self.messages,
             "sanitizer": self._sanitizer_status(),
+            "dropped": self.audit.dropped(),
             "versions": {name: metadata.version(name) for name in _PACKAGES},
         }
 

@@ -192,6 +192,9 @@ def _print_status(said: dict[str, Any], config: Config) -> None:
     for message in said["recovery"]:
         click.echo(f"\n  recovery: {message}")
     _print_sanitizer(said["sanitizer"])
+    if dropped := {rule: sum(events.values()) for rule, events in said["dropped"].items()}:
+        shown = ", ".join(f"{rule} {count}" for rule, count in dropped.items())
+        click.echo(f"  left out:  {sum(dropped.values())} records on purpose: {shown}")
     click.echo(f"  versions:  {', '.join(f'{name} {version}' for name, version in said['versions'].items())}")
 
 

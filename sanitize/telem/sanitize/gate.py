@@ -20,6 +20,7 @@ from .rows import RowFiller, set_time
 from .shape import is_int64, tags
 
 if TYPE_CHECKING:
+    from .admit import Admit
     from .redact import Redactor
 
 ID_BYTES = 10
@@ -38,9 +39,11 @@ class Gate:
         redactor: judges every string.
         key: 32 bytes of this installation; row and request ids are keyed with it, so that an id tells nothing
             about a record to whoever lacks the key.
+        admit: decides which of the finished rows are stored; all are, without it.
     """
 
-    def __init__(self, redactor: Redactor, key: bytes) -> None:
+    def __init__(self, redactor: Redactor, key: bytes, admit: Admit | None = None) -> None:
+        self._admit = admit
         self.redactor = redactor
         self._row_key = blake2b(b"row id", key=key, digest_size=32).digest()
         self._request_key = blake2b(b"request id", key=key, digest_size=32).digest()
@@ -58,10 +61,12 @@ class Gate:
     def sanitize(self, batch: Batch, request_id: str) -> SanitizedBatch:
         """Make the rows that may be kept."""
         seen: dict[str, int] = {}
+        admit = self._admit
         lines = tuple(
             line_of(row)
             for group in batch.groups
             for row in self._rows(group, batch.signal, batch.received_at_ns, seen)
+            if admit is None or admit(row, batch.signal)
         )
         return SanitizedBatch(batch.signal, lines, batch.received_at_ns, request_id)
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from .contents import CodeSettings
 from .engines import PatternError, full_match
 from .known import CHARS_MAX, CHARS_MIN, VALUES_MAX
+from .noise import SETTINGS as NOISE_SETTINGS
+from .noise import Admission, NoiseError, parse_admission
 from .own import own_rules
 from .pseudonym import KINDS
 from .rules import Rule, RuleError, shipped_rules
@@ -137,6 +139,8 @@ class Policy:
     api_bodies: frozenset[str] = frozenset()
     """Attributes that hold whole requests to models and their answers."""
     drop_api_bodies: bool = False
+    admission: Admission = field(default_factory=Admission)
+    """Which records are noise, and what is sampled."""
     _globs: Compiled = field(init=False, repr=False, compare=False)
     _own_globs: Compiled = field(init=False, repr=False, compare=False)
 
@@ -194,7 +198,7 @@ def parse_policy(text: str, profile: Profile | str | None = None, *, known_value
 
 SETTINGS = {
     "profile", "keep", "hash", "drop", "length", "count", "scan", "content", "allow", "code", "rule",
-    "known_values", "known_values_file", "known_values_env",
+    "known_values", "known_values_file", "known_values_env", *NOISE_SETTINGS,
 }  # fmt: skip
 ALLOW_SETTINGS = {"values", "patterns", "attributes", "email_domains", "rules_off"}
 CODE_SETTINGS = {
@@ -227,6 +231,7 @@ def _parsed(text: str, profile: Profile | str | None) -> Policy:
         known_values=tuple(_known_values(tables)),
         known_values_file=_text(tables, "known_values_file"),
         known_values_env=tuple(_names(tables, "", "known_values_env")),
+        admission=_admission(tables),
         **_code(shipped.get("code", {}), tables.get("code", {}), strict=named == Profile.STRICT),
     )
 
@@ -286,6 +291,13 @@ def _own_rules(tables: dict[str, Any]) -> tuple[Rule, ...]:
     try:
         return own_rules(tables.get("rule", []), {rule.id for rule in shipped_rules()})
     except RuleError as error:
+        raise PolicyError(str(error)) from error
+
+
+def _admission(tables: dict[str, Any]) -> Admission:
+    try:
+        return parse_admission(tables)
+    except NoiseError as error:
         raise PolicyError(str(error)) from error
 
 

@@ -18,6 +18,7 @@
   sanitizer_audit/YYYY-MM.ndjson      how often which rule fired, by day and attribute
   transcripts/                        how far session logs were imported; while it exists, views compare them
   setup/<n>-<client>.json, .before     what `setup` changed in clients' settings, and the file as it was
+  dropped_records/YYYY-MM.ndjson      which records were not stored on purpose, by day, client, event and rule
   quarantine/                         files that could not be read, and what was cut from them
   seen.ids                            ids of the rows that another agent forwarded last
   hub/                                a hub's register of members, and when each came last

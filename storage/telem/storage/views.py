@@ -20,6 +20,7 @@ from telem.sanitize.columns import COLUMNS, SCHEMA_VERSION
 from telem.sanitize.records import Signal
 
 from . import rollups as rolled
+from .audit import TABLES
 from .rollups import SERIES_COLUMNS, USAGE_COLUMNS, Rollups
 from .schema import attributes_sql, column_list, journal_columns, journal_select, sql_type
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from .audit import Counted
     from .layout import Layout
 
 ALIKE = {
@@ -61,14 +63,15 @@ def catalog_sql(layout: Layout, cutoff: str, rollups: Rollups, *, imported: bool
     for signal in Signal:
         yield f"CREATE OR REPLACE VIEW raw_{signal} AS\n{_shell_relation(layout, signal, cutoff, rollups)}"
     words = _words(rollups, rolled.files(layout, rollups))
-    words["$sanitizer_audit"] = _audit(glob_of(str(layout.audit), "*-*.ndjson"))
+    for table in TABLES:
+        words[f"${table.folder}"] = _counts(table, glob_of(str(table.path(layout)), "*-*.ndjson"))
     yield from view_statements(words, imported=imported)
 
 
 def worker_sql(
     files: dict[Signal, Files],
     mentioned_in: str | None = None,
-    audit: Sequence[str] = (),
+    counts: Mapping[str, Sequence[str]] | None = None,
     *,
     imported: bool = False,
     rollups: Rollups | None = None,
@@ -76,13 +79,17 @@ def worker_sql(
 ) -> Iterator[str]:
     """The same statements over explicit files. `totals` are the rollups' files; without them nothing is closed.
 
+    `counts` are the files of each table of counts, by its folder.
+
     With `mentioned_in`, the text of a question, only the views whose names occur in it are made, with those they stand
     on. Making all of them takes 150 ms, which is more than most questions do.
     """
     for signal in Signal:
         yield f"CREATE OR REPLACE VIEW raw_{signal} AS\n{_worker_relation(signal, files[signal], rollups or Rollups())}"
     words = _words(rollups or Rollups(), totals)
-    words["$sanitizer_audit"] = _audit(f"[{', '.join(map(quote, audit))}]" if audit else None)
+    for table in TABLES:
+        paths = (counts or {}).get(table.folder, ())
+        words[f"${table.folder}"] = _counts(table, f"[{', '.join(map(quote, paths))}]" if paths else None)
     wanted = None if mentioned_in is None else _with_bases(mentioned_in)
     for name in view_names():
         if wanted is None or name in wanted:
@@ -250,15 +257,14 @@ _ONCE = f"""(
 It takes another scan of the exported ids, so views get it only once something was imported.
 """
 
-_AUDIT_COLUMNS = {"day": "DATE", "rule": "VARCHAR", "attribute": "VARCHAR", "count": "BIGINT"}
 
-
-def _audit(source: str | None) -> str:
-    """The counts of the sanitizer, from the files of all months."""
+def _counts(table: Counted, source: str | None) -> str:
+    """A table of counts, from the files of all months."""
+    kinds = {"day": "DATE", **dict.fromkeys(table.by, "VARCHAR"), "count": "BIGINT"}
     if source is None:
-        nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in _AUDIT_COLUMNS.items())
+        nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in kinds.items())
         return f"(SELECT {nothing} WHERE false)"
-    columns = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in _AUDIT_COLUMNS.items()) + "}"
+    columns = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in kinds.items()) + "}"
     return f"read_json({source}, format = 'newline_delimited', ignore_errors = true, columns = {columns})"
 
 

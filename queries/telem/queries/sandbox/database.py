@@ -118,7 +118,7 @@ class Database:
 
     def _statements(self, about: str | None) -> Iterator[str]:
         layout = self._layout
-        counted = [str(path) for path in audit.months(layout)]
+        counted = {table.folder: [str(path) for path in audit.months(layout, table)] for table in audit.TABLES}
         in_force = rollups.read(layout)  # before the files are listed: what it gives up is removed a grace later
         totals = rollups.files(layout, in_force) if in_force.version else None
         files = {signal: files_of(layout, signal) for signal in Signal}

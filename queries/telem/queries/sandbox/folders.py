@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from telem.storage.layout import Layout
 
-FOLDERS = ("parquet", "journal", "rollups", "sanitizer_audit", "access_log")
+FOLDERS = ("parquet", "journal", "rollups", "sanitizer_audit", "dropped_records", "access_log")
 """Nothing secret lies below them."""
 
 
