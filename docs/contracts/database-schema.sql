@@ -1302,3 +1302,12 @@ CREATE TABLE sanitizer_audit (
     "attribute" VARCHAR, -- Attribute in which it stood, `text` for what has no name (bodies, messages), `attribute name` for names.
     "count" BIGINT -- Replacements.
 );
+
+-- Records that were not stored on purpose: one row for each UTC day, client, event and rule. Counts only.
+CREATE TABLE dropped_records (
+    "day" DATE, -- UTC day in which they arrived.
+    "client" VARCHAR, -- Client that sent them; empty when unknown.
+    "event" VARCHAR, -- Their event, span or metric.
+    "rule" VARCHAR, -- Rule by which they are noise; `sampling`, or `purged` for what a purge keeps from coming back.
+    "count" BIGINT -- Records.
+);
