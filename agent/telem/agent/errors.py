@@ -9,7 +9,8 @@ Exception
 ├── ConfigError (config)        a setting cannot be used
 ├── LockedError (storage)       another daemon has this directory
 ├── KeyFileError (storage)      the key file is not one of ours
-├── PolicyError, RuleError, PatternError (sanitize)
+├── PolicyError, RuleError, PatternError, NoiseError (sanitize)
+├── RollupError (storage)         what sums up closed days cannot be used
 ├── QueryError (queries)        a question that has no answer
 ├── FrameError (queries)        a child that answers questions said what it may not
 ├── WorkerError (workers)       a worker failed
