@@ -13,7 +13,7 @@ import click
 
 from telem.sanitize.pseudonym import KINDS
 
-from . import past, setup_commands
+from . import keep_cli, past, setup_commands
 from .config import SETTINGS
 from .flags import SERVING, with_settings
 
@@ -355,6 +355,10 @@ def member_revoke(config: Config, name: str) -> None:
     from . import hub_commands
 
     hub_commands.revoke(config, name)
+
+
+for command in (keep_cli.backup, keep_cli.restore, keep_cli.import_archive, keep_cli.export):
+    cli.add_command(command)
 
 
 @cli.command()

@@ -36,6 +36,7 @@ from telem.storage.keys import load_key, load_token
 from telem.storage.ledger import REMEMBER_S, Ledger
 from telem.storage.recovery import recover
 
+from . import reserve
 from .audit import Audit
 from .doors import Doors
 from .grpc_door import GrpcDoor
@@ -239,7 +240,11 @@ class Daemon:
             board = Switchboard(name, port, door.server, grpc, self.misdialled)
             await self._doors.open_board(setting, self._sockets[setting], board)
         listener = self._sockets["query_port"]
-        actions = {("GET", "/status"): self.status, ("POST", "/compact"): self._compact}
+        actions = {
+            ("GET", "/status"): self.status,
+            ("POST", "/compact"): self._compact,
+            **reserve.routes(self.ingest.committers),
+        }
         guard = Guard(listener.getsockname()[1], config.allowed_hosts)
         local = Local(guard, load_token(self.layout, self.disk), actions).server()
         await self._doors.open("query_port", listener, local, local)

@@ -11,6 +11,8 @@ Exception
 ├── KeyFileError (storage)      the key file is not one of ours
 ├── PolicyError, RuleError, PatternError, NoiseError (sanitize)
 ├── RollupError (storage)         what sums up closed days cannot be used
+├── ArchiveError (storage)      a backup that is none, or is damaged
+├── NotEmptyError (storage)     a backup cannot be restored over something
 ├── QueryError (queries)        a question that has no answer
 ├── FrameError (queries)        a child that answers questions said what it may not
 ├── WorkerError (workers)       a worker failed

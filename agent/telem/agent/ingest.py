@@ -77,6 +77,10 @@ class Committer:
         """Finish the segment being written, after what is under way."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self.journal.close)
 
+    async def reserve(self) -> int:
+        """Give a segment number away, see `Journal.reserve`."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.journal.reserve)
+
     async def stop(self) -> None:
         """Write what is queued, then close."""
         while self._task is not None:

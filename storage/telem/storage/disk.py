@@ -155,13 +155,25 @@ class Disk:
 
     def publish(self, temporary: Path, path: Path) -> None:
         """Give a finished file its name: sync it, rename it, sync the directory."""
-        temporary.chmod(FILE_MODE)
-        descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            sync_descriptor(descriptor)
-        finally:
-            os.close(descriptor)
+        self._sync_file(temporary)
         temporary.replace(path)
+        self.sync_directory(path.parent)
+
+    def publish_tree(self, temporary: Path, path: Path) -> None:
+        """Give a finished folder its name: everything below it synced, renamed, its parent synced.
+
+        Raises:
+            OSError: there is something at `path` already, unless that is an empty folder.
+        """
+        for found in temporary.rglob("*"):
+            if found.is_dir():
+                found.chmod(DIRECTORY_MODE)
+                self.sync_directory(found)
+            else:
+                self._sync_file(found)
+        temporary.chmod(DIRECTORY_MODE)
+        self.sync_directory(temporary)
+        temporary.rename(path)
         self.sync_directory(path.parent)
 
     def exchange(self, one: Path, other: Path) -> None:
@@ -174,6 +186,14 @@ class Disk:
         _exchange(one, other)
         self.sync_directory(one.parent)
         self.sync_directory(other.parent)
+
+    def _sync_file(self, path: Path) -> None:
+        path.chmod(FILE_MODE)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            sync_descriptor(descriptor)
+        finally:
+            os.close(descriptor)
 
     def empty(self, path: Path) -> None:
         """Cut a file to nothing; its name stays, for readers that have listed it."""

@@ -123,6 +123,17 @@ class Journal:
         self.opened_at_s = now_s
         return self._open
 
+    def reserve(self) -> int:
+        """Give a segment number away to rows that come from elsewhere.
+
+        An empty segment of that number is durable when this returns, so no later life uses the number again, whether
+        or not a Parquet file of it is ever published.
+        """
+        number = self._next
+        self._next += 1
+        self._disk.create(self._layout.segment(self.signal, number)).close()
+        return number
+
     def close(self) -> None:
         """Finish the segment being written; it is then ready to become Parquet."""
         if self._open is not None:

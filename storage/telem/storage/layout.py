@@ -19,6 +19,8 @@
   transcripts/                        how far session logs were imported; while it exists, views compare them
   setup/<n>-<client>.json, .before     what `setup` changed in clients' settings, and the file as it was
   dropped_records/YYYY-MM.ndjson      which records were not stored on purpose, by day, client, event and rule
+  exports.json                        which backups and exports were written, where and of what time
+  snapshots/<token>/                  what a backup or an export is reading; gone when it ends
   quarantine/                         files that could not be read, and what was cut from them
   seen.ids                            ids of the rows that another agent forwarded last
   hub/                                a hub's register of members, and when each came last
@@ -110,6 +112,14 @@ class Layout:
     @property
     def transcripts(self) -> Path:
         return self.home / "transcripts"
+
+    @property
+    def exports(self) -> Path:
+        return self.home / "exports.json"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.home / "snapshots"
 
     @property
     def quarantine(self) -> Path:

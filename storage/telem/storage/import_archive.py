@@ -1,0 +1,264 @@
+"""Another machine's backup, added to this folder: each row once, however often it is imported.
+
+A row that is here already is known by its id, and skipped. What is new is written into Parquet files of today's ingest
+day. Such a file needs a segment number that no journal will ever use: whoever owns the numbering hands one out, and it
+is durable before anything is written (see `Journal.reserve`). Chunks are published one by one under the workers' lock,
+so an import that was interrupted is simply started again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from telem.sanitize.columns import COLUMNS, SCHEMA_VERSION, Type
+from telem.sanitize.pseudonym import is_stand_in
+from telem.sanitize.records import Signal
+
+from . import archive
+from .archive import ArchiveError, silent
+from .inventory import covered_segments, parquet_files
+from .journal import segments
+from .layout import parquet_name, parquet_span
+from .parquet import ROW_GROUP_ROWS, ParquetFileWriter
+from .schema import journal_columns, journal_select, order_of, sql_type
+from .snapshot import scratch
+from .views import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from .archive import Manifest, Progress
+    from .disk import Disk
+    from .layout import Layout
+
+CHUNK_ROWS = 500_000
+"""Files of the archive are taken together up to this many rows, which become one Parquet file."""
+
+MEMORY_LIMIT_MB = 384
+LINE_BYTES_MAX = 16 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Imported:
+    """What an import did, or would do."""
+
+    added: dict[str, int] = field(default_factory=dict)  # by signal
+    known: dict[str, int] = field(default_factory=dict)  # were here already
+    purged: dict[str, int] = field(default_factory=dict)  # are not to come back
+    files: list[str] = field(default_factory=list)
+
+    def count(self, signal: Signal, added: int, known: int, purged: int) -> None:
+        """Add one chunk's counts."""
+        for counts, number in ((self.added, added), (self.known, known), (self.purged, purged)):
+            counts[signal.value] = counts.get(signal.value, 0) + number
+
+
+class Importer:
+    """Adds the rows of archives to one folder.
+
+    Args:
+        reserve: hands out a segment number of a signal that no journal uses, durably.
+        is_purged: by signal, an SQL condition that is true for rows that must not come back.
+        users: stand-ins of the other machine -> what they are called here.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        disk: Disk,
+        reserve: Callable[[Signal], int],
+        is_purged: Callable[[Signal], str] = lambda _signal: "false",
+        users: Mapping[str, str] | None = None,
+    ) -> None:
+        self._layout = layout
+        self._disk = disk
+        self._reserve = reserve
+        self._is_purged = is_purged
+        self._users = dict(users or {})
+
+    def add(self, path: Path, manifest: Manifest, *, dry: bool = False, progress: Progress = silent) -> Imported:
+        """Import an archive that was checked and has this manifest. With `dry`, only count."""
+        done = Imported()
+        with scratch(self._layout, self._disk) as folder, path.open("rb") as file:
+            chunk = _Chunk(folder, manifest, lambda signal, paths: self._take(signal, paths, done, dry=dry))
+            archive.read(file, chunk.open, progress)
+            chunk.flush()
+        return done
+
+    def _take(self, signal: Signal, paths: Sequence[Path], done: Imported, *, dry: bool) -> None:
+        worker = self._disk.wait_for_lock(self._layout.worker_lock)
+        try:
+            with _connection(paths[0].parent / "spill") as connection:
+                connection.execute(f"CREATE TEMP VIEW incoming AS {_incoming(signal, paths)}")
+                connection.execute(f"CREATE TEMP VIEW stored AS {stored_ids(self._layout, signal)}")
+                added, known, purged = _sort_out(connection, self._is_purged(signal))
+                if added and not dry:
+                    done.files.append(str(self._write(connection, signal)))
+                done.count(signal, added, known, purged)
+        finally:
+            worker.release()
+
+    def _write(self, connection: duckdb.DuckDBPyConnection, signal: Signal) -> Path:
+        number = self._reserve(signal)
+        target = self._layout.day(signal, ingest_day(self._layout, signal)) / parquet_name(number, number)
+        relation = connection.sql(
+            f"SELECT {_renamed(signal, number, self._users)} FROM incoming SEMI JOIN fresh USING (id) "
+            f"{_once(connection)} ORDER BY {order_of(signal)}"
+        )
+        with ParquetFileWriter(signal, target, self._disk) as writer:
+            for batch in relation.to_arrow_reader(ROW_GROUP_ROWS):
+                writer.write(pa.Table.from_batches([batch]))
+        return target
+
+
+class _Chunk:
+    """Collects unpacked files of one signal until they are enough, hands them on, and removes them."""
+
+    def __init__(self, folder: Path, manifest: Manifest, take: Callable[[Signal, Sequence[Path]], None]) -> None:
+        self._folder = folder
+        self._files = manifest.files
+        self._take = take
+        self._signal: Signal | None = None
+        self._paths: list[Path] = []
+        self._rows = 0
+
+    def open(self, name: str) -> BinaryIO | None:
+        """Where a file of the archive goes; None for what is not rows."""
+        about = self._files.get(name, {})
+        if "signal" not in about:
+            return None
+        _check_version(name)
+        signal, rows = Signal(about["signal"]), sum(about["days"].values())
+        if signal is not self._signal or self._rows + rows > CHUNK_ROWS:
+            self.flush()
+        self._signal, self._rows = signal, self._rows + rows
+        path = self._folder / f"{len(self._paths):06d}-{Path(name).name}"
+        self._paths.append(path)
+        return path.open("xb")
+
+    def flush(self) -> None:
+        """Hand on what there is."""
+        if self._paths and self._signal is not None:
+            self._take(self._signal, self._paths)
+        for path in self._paths:
+            path.unlink()
+        shutil.rmtree(self._folder / "spill", ignore_errors=True)
+        self._paths, self._rows = [], 0
+
+
+def _check_version(name: str) -> None:
+    version = next((part[2:] for part in Path(name).parts if part.startswith("v=")), str(SCHEMA_VERSION))
+    if not version.isdigit() or int(version) > SCHEMA_VERSION:
+        raise ArchiveError(f"{name} is of a newer version than {SCHEMA_VERSION}; upgrade telem-agent to import it")
+
+
+@contextmanager
+def _connection(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    config: dict[str, Any] = {
+        "threads": 1,
+        "memory_limit": f"{MEMORY_LIMIT_MB}MB",
+        "temp_directory": str(spill),
+        "preserve_insertion_order": False,
+    }
+    with duckdb.connect(config=config) as connection:
+        yield connection
+
+
+def _incoming(signal: Signal, paths: Sequence[Path]) -> str:
+    return "\nUNION ALL ".join(_from_file(signal, path) for path in paths)
+
+
+def _from_file(signal: Signal, path: Path) -> str:
+    if parquet_span(path.name.partition("-")[2]) is None:
+        source = (
+            f"read_json({quote(str(path))}, format = 'newline_delimited', ignore_errors = true, "
+            f"columns = {journal_columns(signal)}, maximum_object_size = {LINE_BYTES_MAX})"
+        )
+        return f"SELECT {journal_select(signal)} FROM {source} WHERE seg IS NOT NULL"
+    names = set(pq.read_schema(path).names)
+    if unknown := sorted(names - {column.name for column in COLUMNS[signal]}):
+        raise ArchiveError(f"the archive has a column {unknown[0]} in its {signal}, which this program does not know")
+    columns = ", ".join(
+        f'"{column.name}"' if column.name in names else f'NULL::{sql_type(column)} AS "{column.name}"'
+        for column in COLUMNS[signal]
+    )
+    return f"SELECT {columns} FROM read_parquet({quote(str(path))}, hive_partitioning = false)"
+
+
+def stored_ids(layout: Layout, signal: Signal) -> str:
+    """SELECT of the ids of all rows of a signal. True while the workers' lock is held."""
+    covered = covered_segments(layout, signal)
+    found = [quote(str(file.path)) for file in parquet_files(layout, signal)]
+    waiting = [quote(str(path)) for number, path in segments(layout, signal) if number not in covered]
+    parts = ["SELECT NULL::VARCHAR AS id WHERE false"]
+    if found:
+        parts.append(f"SELECT id FROM read_parquet([{', '.join(found)}], hive_partitioning = false)")
+    if waiting:
+        parts.append(
+            f"SELECT id FROM read_json([{', '.join(waiting)}], format = 'newline_delimited', ignore_errors = true, "
+            f"columns = {{'id': 'VARCHAR'}}, maximum_object_size = {LINE_BYTES_MAX}) WHERE id IS NOT NULL"
+        )
+    return "\nUNION ALL ".join(parts)
+
+
+def _sort_out(connection: duckdb.DuckDBPyConnection, purged: str) -> tuple[int, int, int]:
+    """Make `fresh`, the ids to add; how many rows are new, known, and not to come back."""
+    connection.execute(f"CREATE TEMP TABLE allowed AS SELECT id FROM incoming WHERE ({purged}) IS NOT TRUE")
+    connection.execute(
+        "CREATE TEMP TABLE fresh AS SELECT DISTINCT id FROM allowed "
+        "WHERE id NOT IN (SELECT id FROM stored SEMI JOIN allowed USING (id))"
+    )
+    counts = "SELECT (SELECT count(*) FROM incoming), (SELECT count(*) FROM allowed), (SELECT count(*) FROM fresh)"
+    total, allowed, fresh = connection.execute(counts).fetchall()[0]
+    return fresh, allowed - fresh, total - allowed
+
+
+def _once(connection: duckdb.DuckDBPyConnection) -> str:
+    """Leaves one row an id, if there are more at all: looking at each row costs ten times what all the rest does."""
+    twice = "SELECT count(*) FROM (SELECT id FROM allowed SEMI JOIN fresh USING (id) GROUP BY id HAVING count(*) > 1)"
+    ((found,),) = connection.execute(twice).fetchall()
+    return "QUALIFY row_number() OVER (PARTITION BY id ORDER BY received_at) = 1" if found else ""
+
+
+def _renamed(signal: Signal, number: int, users: Mapping[str, str]) -> str:
+    """All columns, with the new segment's number, and people as they are called here."""
+    parts = []
+    for column in COLUMNS[signal]:
+        value = f'"{column.name}"'
+        if column.name == "seg":
+            value = f"{number}::BIGINT"
+        elif column.type in (Type.TEXT, Type.JSON) and column.name != "id":
+            for theirs, ours in users.items():
+                value = f"replace({value}, {quote(theirs)}, {quote(ours)})"
+        parts.append(f'{value} AS "{column.name}"')
+    return ", ".join(parts)
+
+
+def ingest_day(layout: Layout, signal: Signal) -> str:
+    """The day new files are written into: today, never earlier than that of the last file."""
+    today = datetime.now(UTC).date().isoformat()
+    return max([today, *(file.day for file in parquet_files(layout, signal))])
+
+
+def parse_users(pairs: Sequence[str]) -> dict[str, str]:
+    """`OLD=NEW` pairs of stand-ins.
+
+    Raises:
+        ValueError: one is no pair of stand-ins of the same kind.
+    """
+    users = {}
+    for pair in pairs:
+        theirs, _, ours = pair.partition("=")
+        if not (is_stand_in(theirs) and is_stand_in(ours)) or theirs.partition(":")[0] != ours.partition(":")[0]:
+            raise ValueError(f"{pair!r} is not two stand-ins of one kind, as in email:7f3kq2mz5wfq=email:…")
+        users[theirs] = ours
+    return users
