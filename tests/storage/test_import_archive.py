@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -16,7 +17,7 @@ from telem.sanitize.gate import Gate
 from telem.sanitize.policy import Profile, shipped_policy
 from telem.sanitize.records import SanitizedBatch, Signal
 from telem.sanitize.redact import Redactor
-from telem.storage import import_archive
+from telem.storage import import_archive, rollups
 from telem.storage.archive import ArchiveError
 from telem.storage.backup import write_backup
 from telem.storage.disk import Disk
@@ -177,6 +178,20 @@ def test_purged_rows_do_not_come_back(here: Layout, theirs: Path) -> None:
     done = add(here, theirs, is_purged=lambda _signal: "attributes LIKE '%\"x\"%'")
     assert done.purged == {"logs": 1, "metrics": 0}
     assert record_names(here) == ["a", "b", "c", "y", "z"]
+
+
+def test_rows_that_were_given_up_here_do_not_come_back(here: Layout, home: Path) -> None:
+    """An old backup of this folder: the totals of its closed days have those rows, which would count twice."""
+    old = archive_of(here, home / "own.tar.zst")
+    for path in here.parquet(LOGS).rglob("*.parquet"):
+        path.unlink()
+    closed = replace(rollups.read(here), closed="2026-02-01")
+    rollups.write(here, Disk(), rollups.give_up(closed, LOGS, "2026-02-01", 0.0))
+    done = add(here, old)
+    assert (done.added, done.known, done.expired) == ({"logs": 0}, {"logs": 1}, {"logs": 2})
+    assert record_names(here) == ["c"]
+    other = home_of(home / "other")
+    assert add(other, old).added == {"logs": 3}
 
 
 def test_every_column_arrives_as_it_was(home: Path, gate: Gate) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -199,15 +200,16 @@ def _say_import(config: Config, manifest: Manifest, done: Imported, *, dry: bool
     key = read_key(config.layout)
     same_key = key is not None and manifest.about.get("key_id") == key_id(key)
     if as_json:
-        said = {"schema": SCHEMA, "dry_run": dry, "same_key": same_key}
-        said |= {"added": done.added, "known": done.known, "purged": done.purged, "files": done.files}
+        said = {"schema": SCHEMA, "dry_run": dry, "same_key": same_key, **asdict(done)}
         click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode())
         return
     for signal, added in done.added.items():
         verb = "would be added" if dry else "added"
         gone = f", {done.purged[signal]} purged and left out" if done.purged[signal] else ""
         click.echo(f"{signal:8} {added:>10} rows {verb}, {done.known[signal]} were here already{gone}")
-    if not done.added:
+    for signal, expired in done.expired.items():
+        click.echo(f"{signal:8} {expired:>10} rows of this folder's past left out: only their sums are kept")
+    if not done.added and not done.expired:
         click.echo("the backup holds no rows")
     if not same_key:
         click.echo(OTHER_KEY, err=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import duckdb
 
 from telem.sanitize.records import Signal
-from telem.storage import audit
+from telem.storage import audit, rollups
 from telem.storage.snapshot import snapshot
 from telem.storage.views import Files, quote, view_names, worker_sql
 
@@ -175,7 +175,11 @@ def _export(
     layout: Layout, disk: Disk, wanted: Wanted, target: str, suffix: str, progress: Callable[[float], object]
 ) -> int:
     check(wanted)
-    with snapshot(layout, disk, audit.months(layout)) as picture, _opened(picture, wanted.table) as connection:
+    imported = layout.transcripts.exists()
+    with (
+        snapshot(layout, disk, lambda: _others(layout)) as picture,
+        _opened(picture, wanted.table, imported=imported) as connection,
+    ):
         select = select_sql(connection, wanted)
         options = _OPTIONS[wanted.form]
         if wanted.form != "parquet" and suffix in _COMPRESSION:
@@ -188,8 +192,18 @@ def _export(
     return int(rows)
 
 
+def _others(layout: Layout) -> Iterator[Path]:
+    """What the views read beside the rows: counts, and the totals of closed days."""
+    for table in audit.TABLES:
+        yield from audit.months(layout, table)
+    in_force = rollups.read(layout)
+    if in_force.version:
+        yield layout.rollups_manifest
+        yield from rollups.files(layout, in_force)
+
+
 @contextmanager
-def _opened(picture: Snapshot, table: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def _opened(picture: Snapshot, table: str, *, imported: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     files = {signal: Files(picture.parquet(signal), picture.segments(signal)) for signal in Signal}
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute(f"SET memory_limit = '{MEMORY_LIMIT_MB}MB'")
@@ -197,7 +211,10 @@ def _opened(picture: Snapshot, table: str) -> Iterator[duckdb.DuckDBPyConnection
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = true")
         connection.execute("SET enable_progress_bar_print = false")
-        for statement in worker_sql(files, table, [str(path) for path in audit.months(picture.layout)]):
+        in_force = rollups.read(picture.layout)
+        totals = rollups.files(picture.layout, in_force) if in_force.version else None
+        counts = {found.folder: [str(path) for path in audit.months(picture.layout, found)] for found in audit.TABLES}
+        for statement in worker_sql(files, table, counts, imported=imported, rollups=in_force, totals=totals):
             connection.execute(statement)
         yield connection
 

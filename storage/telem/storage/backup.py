@@ -7,6 +7,7 @@ person's rows are in it; but who restores it gets a new key, and with it every p
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from importlib import metadata
@@ -65,13 +66,10 @@ def write_backup(
     Raises:
         OSError: a file cannot be read, or the target not be written.
     """
-    others = other_files(layout, with_key=with_key)
-    with snapshot(layout, disk, others) as picture:
+    with snapshot(layout, disk, lambda: other_files(layout, with_key=with_key)) as picture:
         writer = ArchiveWriter(target, {**describe(layout, with_key=with_key), **(about or {})}, progress)
-        for path in others:
-            name = path.relative_to(layout.home).as_posix()
-            if (picture.layout.home / name).exists():
-                writer.add(name, picture.layout.home / name)
+        for path in other_files(picture.layout, with_key=True):  # secrets were left out before
+            writer.add(_name(picture.layout, path), path)
         for signal in Signal:
             for _, path in segments(picture.layout, signal):
                 writer.add(_name(picture.layout, path), path, signal=signal.value, days=segment_days(path))
@@ -96,6 +94,13 @@ def describe(layout: Layout, *, with_key: bool) -> dict[str, Any]:
 def key_id(key: bytes) -> str:
     """Tells whether two machines have one key, and nothing else about it: the key has 256 random bits."""
     return hashlib.blake2b(key, digest_size=8, person=b"telem key id").hexdigest()
+
+
+def key_ids(layout: Layout) -> set[str]:
+    """Of the key in force and of earlier ones that were kept."""
+    found = {layout.key, *layout.home.glob("key.*.retired")}
+    texts = (path.read_text(encoding="ascii", errors="replace").strip() for path in found if path.exists())
+    return {key_id(bytes.fromhex(text)) for text in texts if re.fullmatch(r"[0-9a-f]{64}", text)}
 
 
 def other_files(layout: Layout, *, with_key: bool) -> list[Path]:

@@ -23,8 +23,9 @@ from telem.sanitize.columns import COLUMNS, SCHEMA_VERSION, Type
 from telem.sanitize.pseudonym import is_stand_in
 from telem.sanitize.records import Signal
 
-from . import archive
+from . import archive, rollups
 from .archive import ArchiveError, silent
+from .backup import key_ids
 from .inventory import covered_segments, parquet_files
 from .journal import segments
 from .layout import parquet_name, parquet_span
@@ -54,6 +55,7 @@ class Imported:
     added: dict[str, int] = field(default_factory=dict)  # by signal
     known: dict[str, int] = field(default_factory=dict)  # were here already
     purged: dict[str, int] = field(default_factory=dict)  # are not to come back
+    expired: dict[str, int] = field(default_factory=dict)  # were here, and are only summed up by now
     files: list[str] = field(default_factory=list)
 
     def count(self, signal: Signal, added: int, known: int, purged: int) -> None:
@@ -90,9 +92,21 @@ class Importer:
         done = Imported()
         with scratch(self._layout, self._disk) as folder, path.open("rb") as file:
             chunk = _Chunk(folder, manifest, lambda signal, paths: self._take(signal, paths, done, dry=dry))
+            chunk.leave_out(*self._expired(manifest, done))
             archive.read(file, chunk.open, progress)
             chunk.flush()
         return done
+
+    def _expired(self, manifest: Manifest, done: Imported) -> Iterator[str]:
+        """Files of this folder's own past whose rows it has given up: its totals have them, and would count twice."""
+        if manifest.about.get("key_id") not in key_ids(self._layout):
+            return
+        since = rollups.read(self._layout).raw_since
+        for name, file in manifest.files.items():
+            if "signal" in file and max(file["days"], default="") < since[Signal(file["signal"])]:
+                rows = sum(file["days"].values())
+                done.expired[file["signal"]] = done.expired.get(file["signal"], 0) + rows
+                yield name
 
     def _take(self, signal: Signal, paths: Sequence[Path], done: Imported, *, dry: bool) -> None:
         worker = self._disk.wait_for_lock(self._layout.worker_lock)
@@ -130,6 +144,10 @@ class _Chunk:
         self._signal: Signal | None = None
         self._paths: list[Path] = []
         self._rows = 0
+
+    def leave_out(self, *names: str) -> None:
+        """Files that are not to be read."""
+        self._files = {name: file for name, file in self._files.items() if name not in names}
 
     def open(self, name: str) -> BinaryIO | None:
         """Where a file of the archive goes; None for what is not rows."""
@@ -246,7 +264,7 @@ def _renamed(signal: Signal, number: int, users: Mapping[str, str]) -> str:
 def ingest_day(layout: Layout, signal: Signal) -> str:
     """The day new files are written into: today, never earlier than that of the last file."""
     today = datetime.now(UTC).date().isoformat()
-    return max([today, *(file.day for file in parquet_files(layout, signal))])
+    return max([today, rollups.read(layout).closed, *(file.day for file in parquet_files(layout, signal))])
 
 
 def parse_users(pairs: Sequence[str]) -> dict[str, str]:

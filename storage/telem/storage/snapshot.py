@@ -22,7 +22,7 @@ from .journal import scan, segments
 from .layout import Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from .disk import Disk
@@ -46,8 +46,8 @@ class Snapshot:
 
 
 @contextmanager
-def snapshot(layout: Layout, disk: Disk, others: Sequence[Path] = ()) -> Iterator[Snapshot]:
-    """Take a picture of the data of all signals, and of `others`: further files below home.
+def snapshot(layout: Layout, disk: Disk, others: Callable[[], Iterable[Path]] = lambda: ()) -> Iterator[Snapshot]:
+    """Take a picture of the data of all signals, and of `others`: further files below home, listed at that moment.
 
     Needs space for the journal's rows that are not in Parquet yet, and where hard links do not exist, for all.
     """
@@ -75,7 +75,7 @@ def scratch(layout: Layout, disk: Disk) -> Iterator[Path]:
         lock.release()
 
 
-def _take(layout: Layout, picture: Layout, disk: Disk, others: Sequence[Path]) -> None:
+def _take(layout: Layout, picture: Layout, disk: Disk, others: Callable[[], Iterable[Path]]) -> None:
     for signal in Signal:
         disk.directory(picture.journal(signal))
         disk.directory(picture.parquet(signal))
@@ -85,7 +85,7 @@ def _take(layout: Layout, picture: Layout, disk: Disk, others: Sequence[Path]) -
                 _copy_batches(path, picture.segment(signal, number))
         for file in parquet_files(layout, signal):
             _link(file.path, picture.home / file.path.relative_to(layout.home))
-    for path in others:
+    for path in others():
         _link(path, picture.home / path.relative_to(layout.home))
 
 
