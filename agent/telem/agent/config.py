@@ -62,6 +62,12 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("segment_age_s", 3600, "A journal segment is closed and becomes Parquet when it is this old."),
     Setting("allowed_hosts", (), "Further names by which HTTP clients may address this machine, beside loopback."),
+    Setting(
+        "watch_session_logs",
+        "auto",
+        "Import what was missed from Claude Code's session logs by itself: on, off, or auto: if "
+        "`telem-agent import claude --watch` was said.",
+    ),
     Setting("mode", "agent", "agent keeps one person's telemetry; hub is the shared machine of a team."),
     Setting("hub_listen", "127.0.0.1:8443", "Address and port a hub listens on; beyond this machine only with TLS."),
     Setting("hub_cert", "", "Certificate chain of a hub, a PEM file; empty means no TLS of its own."),
@@ -81,6 +87,7 @@ TABLES: dict[str, str] = {
 _CHOICES = {
     "profile": ("", *(profile.value for profile in Profile)),
     "mode": ("agent", "hub"),
+    "watch_session_logs": ("auto", "on", "off"),
     "log_level": ("debug", "info", "warning", "error"),
     "bind": ("127.0.0.1", "::1", "localhost"),
 }
@@ -100,6 +107,7 @@ class Config:
     profile: str
     segment_age_s: int
     allowed_hosts: tuple[str, ...]
+    watch_session_logs: str
     mode: str
     hub_listen: str
     hub_cert: str

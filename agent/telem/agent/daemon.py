@@ -49,6 +49,7 @@ from .local import Local
 from .policies import OFF_WARNING, PolicyWatch, load_policy
 from .sockets import listen
 from .switchboard import Misdialled, Switchboard
+from .transcripts.watching import Watch
 
 if TYPE_CHECKING:
     import socket
@@ -136,7 +137,7 @@ class Daemon:
         waiting = self._open_journals(stack)
         await self._open_doors(stack)
         self.keeper = Keeper(self.layout, self.ingest.committers, waiting, self.config.segment_age_s, self.disk)
-        for loop in (self.keeper, self.policy, self.audit):
+        for loop in (self.keeper, self.policy, self.audit, Watch(self.config)):
             stack.push_async_callback(_cancel, asyncio.create_task(loop.run()))
         self._announce(stack)
         for one in handed:

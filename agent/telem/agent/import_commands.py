@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import tomllib
 from dataclasses import dataclass, fields
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 PLAIN_LOG_BYTES = 1_000_000
+NICENESS = 10
+SETTLE_S = 60.0
+"""So long the client has to export a line itself; it sends every five seconds and tries again for ten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ class Options:
     paths: tuple[Path, ...] = ()
     with_prompts: bool = False
     watch: bool | None = None
-    settle_s: float = 0.0
+    background: bool = False
     dry: bool = False
     as_json: bool = False
 
@@ -44,6 +48,8 @@ def claude(config: Config, options: Options) -> bool:
     Raises:
         AgentError: there is nothing to import, or the daemon does not take it.
     """
+    if options.background:
+        os.nice(NICENESS)
     wishes = [_wish(config, options, *each) for each in _places(options.paths)]
     outcomes = []
     for wish in wishes:
@@ -77,7 +83,9 @@ def _places(paths: tuple[Path, ...]) -> list[tuple[tuple[Path, ...], Path | None
         missing = [path for path in paths if not path.exists()]
         if missing:
             raise AgentError(f"there is no {missing[0]}", "Give a session log (.jsonl) or a folder with such logs")
-        return [(paths, None)]
+        configs = [path for path in paths if (path / PROJECTS).is_dir()]
+        logs = tuple(path for path in paths if path not in configs)
+        return [*(((path / PROJECTS,), path) for path in configs), *([(logs, None)] if logs else [])]
     folders = config_folders()
     if not folders:
         raise AgentError(
@@ -89,7 +97,7 @@ def _places(paths: tuple[Path, ...]) -> list[tuple[tuple[Path, ...], Path | None
 
 
 def _wish(config: Config, options: Options, paths: tuple[Path, ...], folder: Path | None) -> Wish:
-    return Wish(paths, folder, options.with_prompts, options.settle_s, _chapters(config))
+    return Wish(paths, folder, options.with_prompts, SETTLE_S if options.background else 0.0, _chapters(config))
 
 
 def _chapters(config: Config) -> dict[str, str]:
@@ -123,7 +131,9 @@ def _set_watch(config: Config, options: Options) -> None:
     disk.directory(config.layout.transcripts)
     path = Progress(config.layout.transcripts, disk).watch
     if options.watch:
-        disk.write(path, orjson.dumps({"schema": SCHEMA, "content": "prompts" if options.with_prompts else "none"}))
+        folders = [str(folder) for _, folder in _places(options.paths) if folder]
+        content = "prompts" if options.with_prompts else "none"
+        disk.write(path, orjson.dumps({"schema": SCHEMA, "content": content, "folders": folders}))
     else:
         path.unlink(missing_ok=True)
 

@@ -35,19 +35,25 @@ def import_() -> None:
     help="Import the text of prompts too, sanitized; else their length only.",
 )
 @click.option("--watch/--no-watch", default=None, help="From now on let the daemon import what it missed, by itself.")
-@click.option("--settle", "settle_s", type=click.FloatRange(0), default=0, help="Leave lines younger than N seconds.")
+@click.option("--background", is_flag=True, hidden=True, help="At low priority, and leave what is younger than 60 s.")
 @click.option("--dry-run", "dry", is_flag=True, help="Only count what would be imported; write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
 def claude(
-    config: Config, paths: tuple[Path, ...], content: str, watch: bool | None, settle_s: float, dry: bool, as_json: bool
+    config: Config,
+    paths: tuple[Path, ...],
+    content: str,
+    watch: bool | None,
+    background: bool,
+    dry: bool,
+    as_json: bool,
 ) -> None:
     """Import Claude Code's own session logs: requests, tokens, tools and prompts of the time before.
 
-    PATHS are logs or folders of them; without any, the projects of Claude Code's configuration folders. It can be
-    repeated and interrupted at any time: nothing is counted twice.
+    PATHS are logs, folders of them or configuration folders; without any, Claude Code's own configuration folders.
+    It can be repeated and interrupted at any time: nothing is counted twice.
     """
     from . import import_commands
 
-    wish = import_commands.Options(paths, content == "prompts", watch, settle_s, dry, as_json)
+    wish = import_commands.Options(paths, content == "prompts", watch, background, dry, as_json)
     if not import_commands.claude(config, wish):
         sys.exit(1)
