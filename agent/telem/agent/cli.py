@@ -163,6 +163,19 @@ def hook(config: Config) -> None:
 
 @cli.command()
 @with_settings()
+@click.option("--deep", is_flag=True, help="Read every page, and compare the rows with what was acknowledged.")
+@click.option("--put-aside", "aside", is_flag=True, help="Move damaged Parquet files to quarantine/.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
+def verify(config: Config, deep: bool, aside: bool, as_json: bool) -> None:
+    """Check that every stored file is as it was written. Exit status 1 when one is not."""
+    from . import verify_commands
+
+    if not verify_commands.run(config, deep=deep, as_json=as_json, aside=aside):
+        sys.exit(EXIT_FAILED)
+
+
+@cli.command()
+@with_settings()
 @click.argument("name", required=False)
 @click.option("--sql", "statement", help="A statement of your own instead of a ready-made question.")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the question; repeatable.")

@@ -38,6 +38,7 @@ from telem.storage.recovery import recover
 
 from . import reserve
 from .audit import Audit
+from .damage import DamageWatch
 from .doors import Doors
 from .grpc_door import GrpcDoor
 from .guard import Guard
@@ -87,6 +88,7 @@ class Daemon:
         self.messages: list[str] = []
         self.ingest: Ingest
         self.keeper: Keeper
+        self.damage: DamageWatch
         self.audit: Audit
         self.policy: PolicyWatch
         self._key = b""
@@ -137,7 +139,8 @@ class Daemon:
         waiting = self._open_journals(stack)
         await self._open_doors(stack)
         self.keeper = Keeper(self.layout, self.ingest.committers, waiting, self.config.segment_age_s, self.disk)
-        for loop in (self.keeper, self.policy, self.audit, Watch(self.config)):
+        self.damage = DamageWatch(self.layout, self.disk, self.keeper)
+        for loop in (self.keeper, self.damage, self.policy, self.audit, Watch(self.config)):
             stack.push_async_callback(_cancel, asyncio.create_task(loop.run()))
         self._announce(stack)
         for one in handed:
@@ -300,6 +303,7 @@ class Daemon:
             "signals": {signal.value: self._signal_status(signal) for signal in Signal},
             "misdialled": self.misdialled.counts,
             "recovery": self.messages,
+            "quarantine": self.damage.status(),
             "sanitizer": self._sanitizer_status(),
             "dropped": self.audit.dropped(),
             "versions": {name: metadata.version(name) for name in _PACKAGES},

@@ -191,6 +191,13 @@ def _print_status(said: dict[str, Any], config: Config) -> None:
         click.echo(f"\n  {count} connections spoke {what}; they are served, but give that client the other port")
     for message in said["recovery"]:
         click.echo(f"\n  recovery: {message}")
+    for message in said["quarantine"]["messages"]:
+        click.echo(f"\n  DAMAGED: {message}")
+    if said["quarantine"]["files"]:
+        click.echo(
+            f"\n  quarantine: {said['quarantine']['files']} files, {_bytes(said['quarantine']['bytes'])}; "
+            "what could not be read was put there"
+        )
     _print_sanitizer(said["sanitizer"])
     if dropped := {rule: sum(events.values()) for rule, events in said["dropped"].items()}:
         shown = ", ".join(f"{rule} {count}" for rule, count in dropped.items())

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from telem.sanitize.records import Signal
 from telem.storage.inventory import days_in_journal, days_to_merge, parquet_files
+from telem.storage.journal import segments
+from telem.storage.manifest import unnoted
 from telem.storage.retire import retire
 
 from .workers import WorkerError, run_jobs
@@ -65,6 +67,7 @@ class Keeper:
         self._published: tuple[str, bool] | None = None
         self._waiting_since_s = dict.fromkeys(committers, -math.inf)  # an earlier life's have waited long enough
         self._merged: set[tuple[Signal, str]] = set()
+        self._unnoted: list[tuple[Signal, str]] | None = None  # days of which some file is in no manifest yet
         self._day = utc_day()
 
     async def run(self) -> None:
@@ -134,11 +137,25 @@ class Keeper:
                 for day in days_to_merge(self._layout, signal, self._day)
                 if (signal, day) not in self._merged
             ]
+        jobs += [self._job("note", signal, day=day) for signal, day in self._to_note()]
         cutoff = self._cutoff()
         wanted = (cutoff, self._layout.transcripts.exists())
         if wanted != self._published or not self._layout.catalog.exists() or not self._layout.script.exists():
             jobs.append({"job": "publish", "home": str(self._layout.home), "cutoff": cutoff, "imported": wanted[1]})
         return jobs
+
+    def _to_note(self) -> list[tuple[Signal, str]]:
+        """What a crash, or a version without manifests, left without an entry; workers note what they write."""
+        if self._unnoted is None:
+            self._unnoted = [(signal, day) for signal in Signal for day in unnoted(self._layout, signal)]
+        return self._unnoted
+
+    def compact_again(self, signal: Signal, first: int, last: int) -> None:
+        """Make these segments into Parquet once more, as far as they still hold their rows: their file was damaged."""
+        waiting = self._waiting[signal]
+        for number, path in segments(self._layout, signal):
+            if first <= number <= last and number not in waiting and path.stat().st_size:
+                waiting.append(number)
 
     def _job(self, name: str, signal: Signal, **what: Any) -> dict[str, Any]:
         return {"job": name, "home": str(self._layout.home), "signal": signal.value, **what}
@@ -157,6 +174,9 @@ class Keeper:
             log.error("%s failed: %s", job["job"], result["error"])
         elif job["job"] == "publish":
             self._published = (job["cutoff"], job["imported"])
+        elif job["job"] == "note":
+            if self._unnoted:
+                self._unnoted.remove((Signal(job["signal"]), job["day"]))
         elif job["job"] == "merge":
             self._merged.add((Signal(job["signal"]), job["day"]))  # also when the file system could not do it
             log.info("%s: the files of %s are %d now", job["signal"], job["day"], result["files"])

@@ -176,6 +176,12 @@ class Disk:
         temporary.rename(path)
         self.sync_directory(path.parent)
 
+    def move(self, path: Path, target: Path) -> None:
+        """Give a file another name, durably; in two directories it may have both for a moment, and never none."""
+        path.replace(target)
+        self.sync_directory(target.parent)
+        self.sync_directory(path.parent)
+
     def exchange(self, one: Path, other: Path) -> None:
         """Let two directories change names in one step, durably.
 

@@ -12,6 +12,7 @@
   journal/<signal>/s-<n>.ndjson       the durable log
   parquet/<signal>/v=<k>/ingest_day=YYYY-MM-DD/<first>-<last>.parquet
   parquet/<signal>/merging/           a closed day's files on their way to become one; no glob reaches it
+  manifest/<signal>/YYYY-MM-DD.json   size and checksums of an ingest day's Parquet files
   rollups/current.json                which rollup is in force: closed days, and the raw ones still there
   rollups/v=<k>/<version>/usage.parquet, series.parquet   what closed days add to the totals; never changed, replaced
   clock.json                          the day of which retention is sure, whatever the clock says
@@ -88,6 +89,9 @@ class Layout:
     @property
     def audit(self) -> Path:
         return self.home / "sanitizer_audit"
+
+    def manifest(self, signal: Signal, day: str) -> Path:
+        return self.home / "manifest" / signal / f"{day}.json"
 
     @property
     def rollups(self) -> Path:

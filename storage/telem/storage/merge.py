@@ -17,6 +17,7 @@ import pyarrow as pa
 from .disk import CannotExchangeError
 from .inventory import runs_of_day
 from .layout import parquet_name
+from .manifest import replace_day
 from .parquet import ROW_GROUP_ROWS, ParquetFileWriter
 from .schema import column_list, order_of
 
@@ -35,14 +36,14 @@ MEMORY_LIMIT_MB = 256
 
 def merge(layout: Layout, signal: Signal, day: str, disk: Disk) -> int:
     """Merge a day's files; returns how many there are left. Files between which a segment is missing stay apart."""
-    target, live = layout.merging(signal) / f"ingest_day={day}", layout.day(signal, day)
+    target = layout.merging(signal) / f"ingest_day={day}"
     shutil.rmtree(target, ignore_errors=True)
     disk.directory(target)
     runs = runs_of_day(layout, signal, day)
     for run in runs:
         _write(run, signal, target / parquet_name(run[0].first, run[-1].last), disk)
     try:
-        disk.exchange(target, live)
+        replace_day(layout, signal, day, target, disk)
     except CannotExchangeError:
         runs = [[file] for run in runs for file in run]  # the day stays as it is
     shutil.rmtree(target)

@@ -2,6 +2,7 @@
 
     {"job": "compact", "home": "…", "signal": "logs", "segments": [7, 8], "day": "2026-01-31"}
     {"job": "merge", "home": "…", "signal": "logs", "day": "2026-01-30"}
+    {"job": "note", "home": "…", "signal": "logs", "day": "2026-01-30"}
     {"job": "close", "home": "…", "until": "2026-01-31"}
     {"job": "publish", "home": "…", "cutoff": "2026-01-30"}
 
@@ -19,7 +20,7 @@ from typing import Any
 
 from telem.sanitize.records import Signal
 
-from . import rollups
+from . import manifest, rollups
 from .disk import Disk
 from .inventory import covered_segments
 from .layout import Layout
@@ -58,11 +59,14 @@ def _run(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
         runs = _uncovered(job["segments"], covered_segments(layout, signal))
         day = max(job["day"], rollups.read(layout).closed)  # a closed day gets no row any more, however late we are
         paths = [compact(layout, signal, run, day, disk) for run in runs]
+        manifest.note(layout, signal, day, disk)
         return {"path": ", ".join(map(str, paths)), "bytes": sum(path.stat().st_size for path in paths)}
     if job["job"] == "merge":
         from .merge import merge
 
         return {"files": merge(layout, Signal(job["signal"]), job["day"], disk)}
+    if job["job"] == "note":
+        return {"noted": len(manifest.note(layout, Signal(job["signal"]), job["day"], disk))}
     if job["job"] == "close":
         from .closing import close
 
