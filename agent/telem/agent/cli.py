@@ -13,7 +13,7 @@ import click
 
 from telem.sanitize.pseudonym import KINDS
 
-from . import keep_cli, past, setup_commands
+from . import care, keep_cli, past
 from .config import SETTINGS
 from .flags import SERVING, with_settings
 
@@ -124,41 +124,6 @@ def compact(config: Config) -> None:
     from . import daemon_commands
 
     daemon_commands.compact(config)
-
-
-@cli.group(invoke_without_command=True)
-@with_settings("otlp_http_port", "bind")
-@setup_commands.options
-def setup(config: Config, **options: Any) -> None:
-    """Connect Claude Code, Codex CLI and Gemini CLI: show what would change in their settings, ask once, change it."""
-    if click.get_current_context().invoked_subcommand is None:
-        setup_commands.run(config, **options)
-
-
-@setup.command()
-@with_settings()
-@click.option("--tag", "tags", multiple=True, required=True, metavar="KEY=VALUE", help="A tag; without VALUE it goes.")
-@click.option("--local", is_flag=True, help="In settings.local.json, which is yours alone and not committed.")
-@click.option("--dry-run", "dry", is_flag=True, help="Show what would change, and change nothing.")
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
-def project(config: Config, tags: tuple[str, ...], **options: Any) -> None:
-    """Tag what Claude Code sends from this project: team, chapter, or a key of your own."""
-    from .setup import commands
-    from .setup.project import pairs
-
-    how = commands.How(options["dry"], options["yes"], options["as_json"])
-    if not commands.setup_project(config, pairs(tags), how, local=options["local"]):
-        sys.exit(EXIT_FAILED)
-
-
-@cli.command()
-@with_settings()
-def hook(config: Config) -> None:
-    """Tell the daemon where a session works; Claude Code calls it (see setup). Prints nothing, always succeeds."""
-    from . import hook as light
-
-    light.main(["--home", str(config.home)])
 
 
 @cli.command()
@@ -384,6 +349,7 @@ def settings() -> None:
 
 
 past.add_commands(cli)
+care.add_commands(cli)
 
 
 def main() -> None:

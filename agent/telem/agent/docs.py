@@ -78,6 +78,23 @@ Every command takes `-h` or `--help`; what its settings mean in full is in [sett
 """
 
 
+_TROUBLES_HEAD = """\
+# Troubleshooting
+
+`telem-agent doctor` looks for everything on this page, in about a second and without changing anything,
+and names the command that mends what it finds.
+`telem-agent doctor --live` sends a test event through the whole pipeline; `--fix` does what is safe by itself.
+Run it in the folder in which you start your coding agent: a repository can have settings of its own.
+"""
+
+_TROUBLES_TAIL = """\
+## Not on this page
+
+`telem-agent bundle` puts logs, settings and what the doctor found into one archive, through the sanitizer,
+and lists what is in it; nothing is sent anywhere.
+"""
+
+
 def settings_markdown() -> str:
     """`docs/settings.md`."""
     rows = ["| Setting | Flag | Environment | Default | Meaning |", "| --- | --- | --- | --- | --- |"]
@@ -101,10 +118,25 @@ def sanitization_markdown() -> str:
     return renewed(_read(FOLDER / "DATA-SANITIZATION.md"))
 
 
+def troubleshooting_markdown() -> str:
+    """`docs/TROUBLESHOOTING.md`: what the doctor knows, by symptom."""
+    from .doctor.commands import CHECKS
+    from .doctor.live import TROUBLES as LIVE
+
+    parts = [_GENERATED, "", _TROUBLES_HEAD]
+    for troubles in (*(module.TROUBLES for module in CHECKS), LIVE):
+        parts += [f"## {troubles.part[0].upper()}{troubles.part[1:]}", ""]
+        for trouble in troubles.by_name.values():
+            parts += [f"### {trouble.symptom}", "", trouble.why, ""]
+            parts += [f"**Mend:** {trouble.mend}", "", f"(`{trouble.name}`, a {trouble.level})", ""]
+    return "\n".join([*parts, _TROUBLES_TAIL])
+
+
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "settings.md": settings_markdown,
     "commands.md": commands_markdown,
     "DATA-SANITIZATION.md": sanitization_markdown,
+    "TROUBLESHOOTING.md": troubleshooting_markdown,
     "../.claude/env-config/telemetry-enabled.env": environment.enabled,
     "../.claude/env-config/telemetry-disabled.env": environment.disabled,
 }

@@ -46,7 +46,7 @@ SELECT
     NULL::DOUBLE AS pull_requests -- Pull requests.
 FROM placed_events
 WHERE ingest_day >= $logs_since
-    AND source IS DISTINCT FROM 'hook' -- Where a session is says nothing about its use.
+    AND (source IS NULL OR event_type IS NOT NULL) -- Where a session is, or a test, says nothing about its use.
 UNION ALL
 SELECT
     metric_increments.time,

@@ -1,0 +1,154 @@
+"""The words of the command line around a set-up and its health: `setup`, `hook`, `doctor`, `bundle`.
+
+What they do is in `setup/` and `doctor/`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .config import SETTINGS
+from .flags import with_settings
+from .setup.variables import Content
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .config import Config
+
+CLIENT_NAMES = ("claude", "codex", "gemini")
+EXIT_FAILED = 1
+
+_DRY = click.option("--dry-run", "dry", is_flag=True, help="Show what would change, and change nothing.")
+_YES = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
+
+
+def add_commands(cli: click.Group) -> None:
+    """Put them into the command line."""
+    for command in (setup, doctor, verify_setup, bundle, hook):
+        cli.add_command(command)
+
+
+@click.group(invoke_without_command=True)
+@with_settings("otlp_http_port", "bind")
+@click.option(
+    "--client",
+    "clients",
+    multiple=True,
+    type=click.Choice(CLIENT_NAMES),
+    help="Only this one; repeatable. Without it: all that are here.",
+)
+@click.option(
+    "--content",
+    type=click.Choice([level.value for level in Content]),
+    help="What people and models write: none of it, prompts, or everything. Without it: as it is, which is none unless "
+    "you set it yourself.",
+)
+@click.option("--replace", is_flag=True, help="Take the place of another receiver, which then gets nothing.")
+@_DRY
+@_YES
+@click.option("--undo", is_flag=True, help="Take back what was set up.")
+@click.option("--print", "shown", is_flag=True, help="Print the settings, for putting them in by hand.")
+@click.option("--env", "as_env", is_flag=True, help="Print them as lines for a shell (Claude Code).")
+@_JSON
+def setup(config: Config, *, undo: bool, shown: bool, as_env: bool, **options: Any) -> None:
+    """Connect Claude Code, Codex CLI and Gemini CLI: show what would change in their settings, ask once, change it."""
+    if click.get_current_context().invoked_subcommand is not None:
+        return
+    from .setup import commands
+
+    if undo + shown + as_env > 1:
+        raise click.UsageError("--undo, --print and --env are three different things")
+    names = options["clients"]
+    content = Content(options["content"]) if options["content"] else None
+    if shown:
+        commands.print_settings(config, names, content)
+    elif as_env:
+        commands.print_env(config, content)
+    else:
+        how = commands.How(options["dry"], options["yes"], options["as_json"])
+        well = (
+            commands.take_back(config, names, how)
+            if undo
+            else commands.setup(config, names, content, how, replace=options["replace"])
+        )
+        if not well:
+            sys.exit(EXIT_FAILED)
+
+
+@setup.command()
+@with_settings()
+@click.option("--tag", "tags", multiple=True, required=True, metavar="KEY=VALUE", help="A tag; without VALUE it goes.")
+@click.option("--local", is_flag=True, help="In settings.local.json, which is yours alone and not committed.")
+@_DRY
+@_YES
+@_JSON
+def project(config: Config, tags: tuple[str, ...], **options: Any) -> None:
+    """Tag what Claude Code sends from this project: team, chapter, or a key of your own."""
+    from .setup import commands
+    from .setup.project import pairs
+
+    how = commands.How(options["dry"], options["yes"], options["as_json"])
+    if not commands.setup_project(config, pairs(tags), how, local=options["local"]):
+        sys.exit(EXIT_FAILED)
+
+
+@click.command()
+@with_settings()
+def hook(config: Config) -> None:
+    """Tell the daemon where a session works; Claude Code calls it (see setup). Prints nothing, always succeeds."""
+    from . import hook as light
+
+    light.main(["--home", str(config.home)])
+
+
+def _looking(function: Callable[..., None]) -> Callable[..., None]:
+    """The options of `doctor` and its alias."""
+    for option in (
+        _JSON,
+        click.option("--fix", is_flag=True, help="Mend what can be mended safely: rights, a stopped daemon."),
+        click.option("--live", "with_live", is_flag=True, help="Send a test event through and read it back."),
+        _HOME,
+    ):
+        function = option(function)
+    return function
+
+
+_HOME = click.option("--home", help=f"{SETTINGS[0].sentence} [{SETTINGS[0].env}]")
+"""The settings are read by the commands themselves: broken ones are a finding."""
+
+
+@click.command()
+@_looking
+def doctor(home: str | None, **options: bool) -> None:
+    """Find what is wrong with daemon, data, clients and machine, and say what mends it. Exit status 1 on a problem."""
+    from .doctor import commands
+
+    if not commands.doctor({"home": home}, **options):
+        sys.exit(EXIT_FAILED)
+
+
+@click.command("verify-setup")
+@_looking
+@click.pass_context
+def verify_setup(context: click.Context, /, **options: Any) -> None:
+    """Do the same as doctor."""
+    context.invoke(doctor, **options)
+
+
+@click.command()
+@_HOME
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to; else in the current folder."
+)
+@_JSON
+def bundle(home: str | None, output: Path | None, as_json: bool) -> None:
+    """Put logs, settings and what doctor finds into an archive, sanitized, and list what is in it. Sends nothing."""
+    from .doctor.bundle import write
+
+    write({"home": home}, output, as_json=as_json)
