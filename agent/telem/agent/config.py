@@ -53,6 +53,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("otlp_http_port", 4318, "Port for OTLP over HTTP; 0 takes any free one."),
     Setting("otlp_grpc_port", 4317, "Port for OTLP over gRPC; 0 takes any free one."),
     Setting("query_port", 8123, "Port for what the commands ask of a running daemon; 0 takes any free one."),
+    Setting(
+        "sockets",
+        "",
+        "Private folder for Unix sockets; if given, the daemon listens there and on no port, as a hub's members do.",
+    ),
     Setting("body_limit_bytes", 64 * 1024 * 1024, "Largest request accepted, also after decompression."),
     Setting(
         "profile",
@@ -103,6 +108,7 @@ class Config:
     otlp_http_port: int
     otlp_grpc_port: int
     query_port: int
+    sockets: str
     body_limit_bytes: int
     profile: str
     segment_age_s: int

@@ -13,10 +13,10 @@ import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from telem.storage.disk import Disk
 
+from .connect import connect
 from .errors import AgentError
 
 if TYPE_CHECKING:
@@ -132,9 +132,8 @@ def ask(running: Running, token_path: Path, method: str, path: str) -> dict[str,
     Raises:
         AgentError: it does not answer.
     """
-    url = urlsplit(running.endpoints.get("query", ""))
-    timeout_s = COMPACT_TIMEOUT_S if method == "POST" else ASK_TIMEOUT_S
-    connection = http.client.HTTPConnection(url.hostname or "127.0.0.1", url.port or 0, timeout=timeout_s)
+    endpoint = running.endpoints.get("query", "")
+    connection = connect(endpoint, COMPACT_TIMEOUT_S if method == "POST" else ASK_TIMEOUT_S)
     try:
         token = token_path.read_text(encoding="ascii").strip()
         connection.request(method, path, headers={"Authorization": f"Bearer {token}"})
@@ -142,7 +141,7 @@ def ask(running: Running, token_path: Path, method: str, path: str) -> dict[str,
         body = response.read()
     except OSError as error:
         raise AgentError(
-            f"process {running.pid} holds the data folder but does not answer at {url.netloc or 'its port'}: {error}",
+            f"process {running.pid} holds the data folder but does not answer at {endpoint or 'its port'}: {error}",
             "Look at its log: telem-agent logs",
         ) from error
     finally:

@@ -48,7 +48,7 @@ from .ingest import Committer, Ingest
 from .keeper import Keeper
 from .local import Local
 from .policies import OFF_WARNING, PolicyWatch, load_policy
-from .sockets import listen
+from .sockets import listen, port
 from .switchboard import Misdialled, Switchboard
 from .transcripts.watching import Watch
 
@@ -239,9 +239,9 @@ class Daemon:
         stack.push_async_callback(self._doors.close)
         for name in ("HTTP", "gRPC"):
             setting = f"otlp_{name.lower()}_port"
-            port = self._sockets[setting].getsockname()[1]
-            door = OtlpHttp(self.ingest, Guard(port, config.allowed_hosts), config.body_limit_bytes)
-            board = Switchboard(name, port, door.server, grpc, self.misdialled)
+            number = port(self._sockets[setting])
+            door = OtlpHttp(self.ingest, Guard(number, config.allowed_hosts), config.body_limit_bytes)
+            board = Switchboard(name, number, door.server, grpc, self.misdialled)
             await self._doors.open_board(setting, self._sockets[setting], board)
         listener = self._sockets["query_port"]
         actions = {
@@ -249,7 +249,7 @@ class Daemon:
             ("POST", "/compact"): self._compact,
             **reserve.routes(self.ingest.committers),
         }
-        guard = Guard(listener.getsockname()[1], config.allowed_hosts)
+        guard = Guard(port(listener), config.allowed_hosts)
         local = Local(guard, load_token(self.layout, self.disk), actions).server()
         await self._doors.open("query_port", listener, local, local)
         self._handover = HandoverDoor(f"{folder}/handover", self._sockets, self._lock.fileno(), self._leave_to)

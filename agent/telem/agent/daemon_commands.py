@@ -43,6 +43,10 @@ def start(config: Config) -> None:
     began_s = time.monotonic()
     said = control.start(["run", *as_flags(config)], config.layout)
     click.echo(f"telem-agent started in {time.monotonic() - began_s:.2f} s (process {said['pid']}).", err=True)
+    if config.mode == "hub":
+        _print_endpoints(said["endpoints"], config)
+        click.echo("\nLet somebody in: telem-agent hub member add NAME")
+        return
     _await_catalog(config)
     _print_endpoints(said["endpoints"], config)
     _warn_if_off(said["profile"])
@@ -97,6 +101,10 @@ def as_flags(config: Config) -> list[str]:
 
 
 def _print_endpoints(endpoints: dict[str, str], config: Config) -> None:
+    if "hub" in endpoints:
+        click.echo(f"  hub        {endpoints['hub']}")
+        click.echo(f"  data       {config.home}")
+        return
     click.echo(f"  OTLP/HTTP  {endpoints.get('otlp_http', '?')}")
     click.echo(f"  OTLP/gRPC  {endpoints.get('otlp_grpc', '?')}")
     click.echo(f"  status     {endpoints.get('query', '?')}")
@@ -106,8 +114,6 @@ def _print_endpoints(endpoints: dict[str, str], config: Config) -> None:
 def run(config: Config, ready_fd: int | None, take_over_from: str = "") -> None:
     """Run in the foreground until a signal comes, or another daemon takes over."""
     import asyncio
-
-    from .daemon import Daemon
 
     def on_ready(said: dict[str, Any]) -> None:
         if ready_fd is None:
@@ -119,7 +125,14 @@ def run(config: Config, ready_fd: int | None, take_over_from: str = "") -> None:
 
     os.umask(0o077)
     _log_to(config, to_stderr=ready_fd is None)
-    asyncio.run(_run_daemon(Daemon, config, on_ready, take_over_from))
+    if config.mode == "hub":
+        from .hub.hub import Hub
+
+        asyncio.run(_run_daemon(Hub, config, on_ready))
+    else:
+        from .daemon import Daemon
+
+        asyncio.run(_run_daemon(Daemon, config, on_ready, take_over_from))
 
 
 async def _run_daemon(daemon: Any, *arguments: Any) -> None:
@@ -164,6 +177,10 @@ def status(config: Config, as_json: bool) -> bool:
     said = {"running": True, **control.ask(running, config.layout.token, "GET", "/status")}
     if as_json:
         click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode())
+    elif said.get("hub"):
+        from . import hub_commands
+
+        hub_commands.print_status(said)
     else:
         _print_status(said, config)
     return True

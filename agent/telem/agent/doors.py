@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .conversation import Conversation, ConversationServer
+from .sockets import endpoint
 
 if TYPE_CHECKING:
     import socket
@@ -57,9 +58,7 @@ class Doors:
         loop = asyncio.get_running_loop()
         self._servers.append(await loop.create_server(factory, sock=listener.dup()))
         self._webs.append(server)
-        host, port = listener.getsockname()[:2]
-        name = setting.removesuffix("_port")
-        self.endpoints[name] = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        self.endpoints[setting.removesuffix("_port")] = endpoint(listener)
 
     async def open_board(self, setting: str, listener: socket.socket, board: Switchboard) -> None:
         """The same for a port that speaks OTLP."""

@@ -59,6 +59,21 @@ def show(config: Config, as_json: bool) -> None:
         click.echo(f"{one['name']:20} {one['role']:12} {one['id']:11} {one['state']:20} {last:17} {one['bytes']:14}")
 
 
+def print_status(said: dict[str, Any]) -> None:
+    """Print what a running hub says of itself."""
+    up = datetime.fromtimestamp(said["started_at_s"], UTC)
+    click.echo(f"telem-agent hub runs (process {said['pid']}), up since {up:%Y-%m-%d %H:%M:%S} UTC")
+    click.echo(f"  hub        {said['endpoints']['hub']}\n  data       {said['home']}")
+    members = said["members"]
+    awake = sum(member["open"] for member in members)
+    click.echo(
+        f"\n  {len(members)} members, {awake} of their agents awake; {said['refused']} requests without a valid token"
+    )
+    for member in members:
+        state = "awake" if member["open"] else "asleep"
+        click.echo(f"  {member['name']:20} {member['role']:12} {state:7} {member['bytes']:14} bytes")
+
+
 def _about(member: Member, config: Config, visited_at_s: float | None) -> dict[str, Any]:
     if member.revoked_at_s is not None:
         state = "revoked"
@@ -87,7 +102,7 @@ def _print_token(member: Member, token: str, config: Config) -> None:
     until = f", until {_day(member.expires_at_s)}" if member.expires_at_s else ""
     click.echo(
         f"\nThis is the token of {member.name} ({member.role.value}, {member.id}{until}). It is shown this once: the "
-        "hub keeps only a digest of it.\nGive it to its member by a way that others do not read. There:\n\n"
+        "hub keeps only a digest of it.\nGive it to its member by a way that others do not read. Then, there:\n\n"
         f"  telem-agent forward add team --url https://{config.hub_listen} --token-file FILE-WITH-THE-TOKEN\n",
         err=True,
     )

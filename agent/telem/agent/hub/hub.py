@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from telem.agent.errors import AgentError, PortError
+from telem.agent.guard import Guard
+from telem.agent.local import Local
 from telem.storage.disk import Disk
 from telem.storage.keys import load_token
 
@@ -101,7 +103,7 @@ class Hub:
         stack.push_async_callback(self.houses.close)
         self.limits = Limits(self.layout.hub_house, self.layout.hub_visits, self.disk)
         stack.callback(self.limits.write_visits)
-        load_token(self.layout, self.disk)
+        await self._open_local(stack, f"{sockets}/query")
         self.door = Doorkeeper(self.members, self.houses, self.limits, {})
         factory = self.door.server()
         try:
@@ -115,6 +117,14 @@ class Hub:
         stack.callback(server.close)
         port = server.sockets[0].getsockname()[1]
         self.endpoints["hub"] = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    async def _open_local(self, stack: contextlib.AsyncExitStack, path: str) -> None:
+        """The door for `telem-agent status` on this machine."""
+        local = Local(Guard(0), load_token(self.layout, self.disk), {("GET", "/status"): self.status}).server()
+        server = await asyncio.get_running_loop().create_unix_server(local, path)
+        stack.push_async_callback(local.shutdown, DOOR_GRACE_S)
+        stack.callback(server.close)
+        self.endpoints["query"] = f"unix:{path}"
 
     async def _keep_house(self) -> None:
         """End idle agents, wake the sleeping once a day, note who came."""

@@ -1,0 +1,188 @@
+"""The hub, in a process of its own: who comes in, where the rows go, and that nobody sees another's."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from tests.conftest import config_for
+from tests.daemons import LiveDaemon, journal_rows, names, telem
+from tests.otlp import logs
+
+from telem.agent.errors import AgentError
+from telem.agent.hub.hub import address_of, context_for
+from telem.agent.hub.members import Members, Role
+from telem.storage.disk import Disk
+from telem.storage.layout import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROTOBUF = "application/x-protobuf"
+
+
+class LiveHub:
+    """A running hub, and a way to talk to it as somebody."""
+
+    def __init__(self, home: Path, daemon: LiveDaemon) -> None:
+        self.layout = Layout(home)
+        self.url = urlsplit(daemon.endpoints["hub"])
+        self.members = Members(self.layout.hub_members, Disk())
+
+    def add(self, name: str, role: Role = Role.MEMBER, quota_bytes: int = 1 << 30) -> tuple[str, Path]:
+        """A member's token and folder."""
+        member, token = self.members.add(name, role, 0.0, quota_bytes, None)
+        return token, self.layout.hub_house(member.id)
+
+    def ask(self, method: str, path: str, token: str = "", body: bytes = b"", **headers: str) -> tuple[int, str]:
+        """Status and body of an answer."""
+        connection = http.client.HTTPConnection(self.url.hostname or "", self.url.port, timeout=30)
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token:
+            given["Authorization"] = f"Bearer {token}"
+        connection.request(method, path, body, given)
+        response = connection.getresponse()
+        text = response.read().decode("utf-8", "replace")
+        connection.close()
+        return response.status, text
+
+    def send(self, token: str, name: str, **attributes: str) -> int:
+        body = logs({"record.name": name, **attributes}).SerializeToString()
+        return self.ask("POST", "/v1/logs", token, body, Content_Type=PROTOBUF)[0]
+
+
+@pytest.fixture
+def hub(home: Path) -> Iterator[LiveHub]:
+    with LiveDaemon(home, "--mode", "hub", "--hub-listen", "127.0.0.1:0") as daemon:
+        yield LiveHub(home, daemon)
+
+
+def test_a_row_belongs_to_the_token_it_came_with(hub: LiveHub) -> None:
+    """Whatever the data say: here Ada's telemetry claims to be Ben's."""
+    ada, adas = hub.add("ada")
+    ben, bens = hub.add("ben")
+    assert hub.send(ada, "adas", **{"user.email": "ben@example.org", "member": "ben"}) == 200
+    assert hub.send(ben, "bens") == 200
+    assert names(journal_rows(adas)) == ["adas"]
+    assert names(journal_rows(bens)) == ["bens"]
+    assert adas.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("token", ["", "telem-hub-x", "Bearer", "é"])
+def test_without_a_token_that_counts_nothing_is_told(hub: LiveHub, token: str) -> None:
+    hub.add("ada")
+    for method, path in (("GET", "/"), ("POST", "/v1/logs"), ("GET", "/status"), ("GET", "/team"), ("GET", "/x")):
+        status, text = hub.ask(method, path, token.encode().decode("latin-1"))
+        assert status == 401, (path, text)
+        assert "ada" not in text
+    assert hub.ask("GET", "/ping") == (200, "Ok.\n")
+    assert not list(hub.layout.hub_houses.glob("*"))
+
+
+def test_tokens_are_taken_as_clickhouse_clients_send_them(hub: LiveHub) -> None:
+    import base64
+
+    token, _ = hub.add("ada")
+    basic = base64.b64encode(f"ada:{token}".encode()).decode()
+    assert hub.ask("GET", "/status", Authorization=f"Basic {basic}")[0] == 200
+    assert hub.ask("GET", "/status", X_ClickHouse_Key=token)[0] == 200
+    assert hub.ask("GET", "/status", Authorization="Basic %%%")[0] == 401
+
+
+def test_a_revoked_member_is_out_at_once(hub: LiveHub) -> None:
+    token, home = hub.add("ada")
+    assert hub.send(token, "one") == 200
+    hub.members.revoke("ada", 1.0)
+    assert hub.send(token, "two") == 401
+    assert names(journal_rows(home)) == ["one"]
+
+
+def test_web_pages_and_unknown_paths_are_refused(hub: LiveHub) -> None:
+    token, _ = hub.add("ada")
+    assert hub.ask("GET", "/status", token, Origin="https://example.org")[0] == 403
+    assert hub.ask("GET", "/compact", token)[0] == 404
+    assert hub.ask("POST", "/compact", token)[0] == 404
+
+
+def test_a_full_quota_asks_to_come_again(hub: LiveHub) -> None:
+    token, home = hub.add("ada", quota_bytes=10)
+    assert hub.send(token, "one") == 200
+    hub_two, _ = hub.add("ben", quota_bytes=10)
+    (home.parent / hub.members.named("ben").id).mkdir(mode=0o700)
+    (home.parent / hub.members.named("ben").id / "filler").write_bytes(b"x" * 20)
+    status, text = hub.ask("POST", "/v1/logs", hub_two, b"", Content_Type=PROTOBUF)
+    assert status == 429
+    assert "quota" in text
+
+
+def test_what_the_agent_refuses_is_refused_in_its_words(hub: LiveHub) -> None:
+    token, _ = hub.add("ada")
+    status, text = hub.ask("POST", "/v1/logs", token, b"{", Content_Type="application/json")
+    assert status == 400
+    assert json.loads(text)["message"]
+
+
+def test_an_agent_that_was_killed_is_started_again(hub: LiveHub) -> None:
+    token, home = hub.add("ada")
+    assert hub.send(token, "one") == 200
+    pid = json.loads((home / "daemon.json").read_text(encoding="utf-8"))["pid"]
+    subprocess.run(["kill", "-9", str(pid)], check=True)
+    statuses = [hub.send(token, "two") for _ in range(2)]
+    assert statuses[-1] == 200
+    assert set(names(journal_rows(home))) == {"one", "two"}
+
+
+def test_status_on_the_hubs_machine_names_members_and_no_token(home: Path) -> None:
+    with LiveDaemon(home, "--mode", "hub", "--hub-listen", "127.0.0.1:0") as daemon:
+        hub = LiveHub(home, daemon)
+        token, _ = hub.add("ada")
+        hub.send(token, "one")
+        said = json.loads(telem(home, "status", "--json").stdout)
+        assert [(member["name"], member["open"]) for member in said["members"]] == [("ada", True)]
+        assert "ada" in telem(home, "status").stdout
+        assert token not in json.dumps(said)
+        pid = json.loads((hub.layout.hub_house(said["members"][0]["id"]) / "daemon.json").read_text())["pid"]
+    assert not Path(f"/proc/{pid}").exists() or not Path("/proc").exists()
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    chain, key = folder / "chain.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(chain)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return chain, key
+
+
+def test_tls_with_a_certificate_of_ones_own(home: Path, tmp_path: Path) -> None:
+    chain, key = certificate(tmp_path)
+    flags = ("--mode", "hub", "--hub-listen", "127.0.0.1:0", "--hub-cert", str(chain), "--hub-cert-key", str(key))
+    with LiveDaemon(home, *flags) as daemon:
+        url = urlsplit(daemon.endpoints["hub"])
+        assert url.scheme == "https"
+        context = ssl.create_default_context(cafile=str(chain))
+        connection = http.client.HTTPSConnection("127.0.0.1", url.port, context=context, timeout=10)
+        connection.request("GET", "/ping")
+        assert connection.getresponse().read() == b"Ok.\n"
+        connection.close()
+
+
+@pytest.mark.parametrize("flags", [{}, {"hub_cert": "/nowhere/chain.pem"}])
+def test_beyond_this_machine_only_with_tls(home: Path, flags: dict[str, str]) -> None:
+    with pytest.raises(AgentError, match=r"without TLS|cannot be used"):
+        context_for(config_for(home, hub_listen="0.0.0.0:0", **flags), "0.0.0.0")
+    assert context_for(config_for(home, hub_behind_proxy=1), "0.0.0.0") is None
+
+
+@pytest.mark.parametrize("text", ["", "8443", "host", "host:x", ":8443", "host:99999"])
+def test_an_address_that_is_none_says_what_to_give(text: str) -> None:
+    with pytest.raises(AgentError, match="hub_listen"):
+        address_of(text)
+    assert address_of("[::1]:8443") == ("::1", 8443)
