@@ -13,6 +13,7 @@ from telem.sanitize.gate import Gate
 from telem.sanitize.policy import shipped_policy
 from telem.sanitize.records import Batch, Encoding, RawRequest, SanitizedBatch, Signal
 from telem.sanitize.redact import Redactor
+from telem.storage import audit
 from telem.storage.catalog import publish
 from telem.storage.compact import compact
 from telem.storage.disk import Disk
@@ -75,6 +76,7 @@ def build_only(home: Path, *signals: str) -> Layout:
             journal.close()
         half = journal.closed[: len(journal.closed) // 2]
         compact(layout, signal, half, _today(), disk)
+    audit.add(layout, disk, "2026-11-23", {("email", "prompt"): 3, ("email", "text"): 1, ("url-login", "error"): 2})
     publish(layout, disk, _today())
     return layout
 

@@ -4,6 +4,7 @@
     -- What requests used and cost, for each model, user …
     -- param by: model | user | team = model: what a row stands for
     -- param limit: integer = 50: rows at most
+    -- param day: date = today: the last day that counts
 
 Parameters are bound as `$name`, never put into the text, so a choice is a CASE in the statement. Every question also
 knows `$since` (events from then on) and `$since_day`, the oldest ingest day that can hold such events.
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING
 from .table import Problem, QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -36,13 +37,20 @@ ahead. So events since T lie in ingest days from (T less this) on, and older par
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO = re.compile(r"(\d{1,6})\s*([mhdw])")
 _PARAMETER = re.compile(r"param (\w+): (.+?) = (\S+): (.+)")
-_TYPES = ("text", "integer", "number")
+_TYPES = ("text", "integer", "number", "date")
 _IMPLIED = ("since", "since_day")
+
+
+def _read_date(text: str) -> date:
+    return datetime.now(UTC).date() if text == "today" else date.fromisoformat(text)
+
+
+_READERS: dict[str, Callable[[str], object]] = {"integer": int, "number": float, "date": _read_date}
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a ready-made question. `type` is `text`, `integer`, `number` or `choice`."""
+    """A parameter of a ready-made question. `type` is `text`, `integer`, `number`, `date` or `choice`."""
 
     name: str
     type: str
@@ -62,7 +70,7 @@ class Parameter:
             meant = f"Did you mean {near[0]}? " if near else ""
             raise _bad(self.name, text, f"{meant}Choices: {', '.join(self.choices)}.")
         try:
-            return {"integer": int, "number": float}.get(self.type, str)(text)
+            return _READERS.get(self.type, str)(text)
         except ValueError:
             raise _bad(self.name, text, f"It takes {_article(self.type)}, such as {self.default}.") from None
 

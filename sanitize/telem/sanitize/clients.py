@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PREFIXES = {"claude_code.": "claude_code", "codex.": "codex", "gemini_cli.": "gemini_cli"}
 """Prefix of event, metric and span names -> client."""
 
-_SCOPES = {
+SCOPES = {
     "com.anthropic.claude_code": "claude_code",
     "codex": "codex",
     "gemini-cli": "gemini_cli",
@@ -61,7 +61,7 @@ EVENT_NAME_LIMIT = 128
 
 def client_of(scope_name: str, name: str) -> str | None:
     """The client that uses this scope, or this name of an event, metric or span."""
-    for prefix, client in _SCOPES.items():
+    for prefix, client in SCOPES.items():
         if scope_name.startswith(prefix):
             return client
     for prefix, client in PREFIXES.items():

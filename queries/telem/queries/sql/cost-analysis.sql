@@ -1,6 +1,6 @@
 -- Cost analysis
--- What requests used and cost, for each model, user, team, chapter, repository, branch, day, session or client.
--- param by: model | user | team | chapter | repository | branch | day | session | client = model: what a row stands for
+-- What requests used and cost, by model, user, team, chapter, repository, branch, day, hour, session and more.
+-- param by: model | user | team | chapter | project | repository | branch | day | hour | weekday | session | client | source | version = model: what a row is
 -- param limit: integer = 50: rows at most
 WITH requests AS (
     SELECT
@@ -9,11 +9,16 @@ WITH requests AS (
             WHEN 'user' THEN "user"
             WHEN 'team' THEN team
             WHEN 'chapter' THEN chapter
+            WHEN 'project' THEN project
             WHEN 'repository' THEN repository
             WHEN 'branch' THEN branch
-            WHEN 'day' THEN make_timestamp(epoch_us(time))::DATE::VARCHAR
+            WHEN 'day' THEN CAST(utc_day AS VARCHAR)
+            WHEN 'hour' THEN substr(CAST(utc_hour AS VARCHAR), 1, 13) || ':00'
+            WHEN 'weekday' THEN substr('1 Mon2 Tue3 Wed4 Thu5 Fri6 Sat7 Sun', isodow(utc_day) * 5 - 4, 5)
             WHEN 'session' THEN session_id
             WHEN 'client' THEN client
+            WHEN 'source' THEN query_source
+            WHEN 'version' THEN app_version
         END AS "by",
         input_tokens,
         cache_read_tokens,
@@ -22,19 +27,32 @@ WITH requests AS (
         cost_usd
     FROM api_requests
     WHERE ingest_day >= $since_day AND time >= $since
+),
+
+sums AS (
+    SELECT
+        "by",
+        count(*) AS requests,
+        TRY_CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
+        TRY_CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
+        TRY_CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens,
+        TRY_CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
+        sum(cost_usd) AS cost_usd,
+        count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced_requests
+    FROM requests
+    GROUP BY "by"
 )
 
 SELECT
     "by",
-    count(*) AS requests,
-    TRY_CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
-    TRY_CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
-    TRY_CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens,
-    TRY_CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
-    sum(cost_usd) AS cost_usd,
-    round(100 * sum(cost_usd) / nullif(sum(sum(cost_usd)) OVER (), 0), 1) AS cost_percent,
-    count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced_requests
-FROM requests
-GROUP BY "by"
-ORDER BY cost_usd DESC NULLS LAST, requests DESC, "by"
+    requests,
+    input_tokens,
+    cache_read_tokens,
+    cache_creation_tokens,
+    output_tokens,
+    cost_usd,
+    round(100 * CAST(cost_usd AS DOUBLE) / nullif(sum(CAST(cost_usd AS DOUBLE)) OVER (), 0), 1) AS cost_percent,
+    unpriced_requests
+FROM sums
+ORDER BY cost_usd DESC NULLS LAST, requests DESC, "by" NULLS LAST
 LIMIT $limit;

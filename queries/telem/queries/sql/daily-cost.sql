@@ -2,7 +2,7 @@
 -- Sessions, requests, tokens and cost of each UTC day, the latest first.
 -- param limit: integer = 31: days at most
 SELECT
-    make_timestamp(epoch_us(time))::DATE AS day,
+    utc_day AS day,
     count(DISTINCT session_id) AS sessions,
     count(*) AS requests,
     TRY_CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
@@ -11,8 +11,8 @@ SELECT
     TRY_CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
     sum(cost_usd) AS cost_usd,
     count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced_requests
-FROM api_requests
-WHERE ingest_day >= $since_day AND time >= $since
-GROUP BY day
+FROM events
+WHERE ingest_day >= $since_day AND time >= $since AND event_type = 'api_request'
+GROUP BY utc_day
 ORDER BY day DESC
 LIMIT $limit;

@@ -13,5 +13,5 @@ SELECT
     session_id
 FROM events
 WHERE ingest_day >= $since_day AND time >= $since
-ORDER BY time DESC, event_sequence DESC NULLS LAST, id
+ORDER BY time DESC, event_sequence DESC NULLS LAST, event, id
 LIMIT $limit;

@@ -1,10 +1,19 @@
 -- Sessions
--- The latest sessions: who, where, how long, what they used, cost and brought.
+-- The latest sessions, or the most expensive, the longest, those with most errors: what they used, cost and brought.
+-- param by: latest | cost | duration | errors | tokens = latest: what comes first
 -- param limit: integer = 20: sessions at most
+WITH listed AS (
+    SELECT
+        *,
+        round(date_diff('millisecond', started_at, ended_at) / 60000.0, 1) AS minutes
+    FROM sessions
+    WHERE ended_at >= $since
+)
+
 SELECT
     session_id,
     started_at,
-    round((epoch_us(ended_at) - epoch_us(started_at)) / 60e6, 1) AS minutes,
+    minutes,
     client,
     "user",
     coalesce(project, repository) AS project,
@@ -21,7 +30,14 @@ SELECT
     lines_added,
     lines_removed,
     commits
-FROM sessions
-WHERE ended_at >= $since
-ORDER BY started_at DESC, session_id
+FROM listed
+ORDER BY
+    CASE $by
+        WHEN 'cost' THEN coalesce(CAST(cost_usd AS DOUBLE), -1)
+        WHEN 'duration' THEN CAST(minutes AS DOUBLE)
+        WHEN 'errors' THEN CAST(coalesce(errors, 0) + coalesce(failed_tool_calls, 0) AS DOUBLE)
+        WHEN 'tokens' THEN coalesce(CAST(output_tokens AS DOUBLE), -1)
+    END DESC NULLS LAST,
+    started_at DESC,
+    session_id
 LIMIT $limit;

@@ -8,7 +8,9 @@ $model_prices
 SELECT
     model, -- Model, without the date at its end.
     CAST(valid_from AS DATE) AS valid_from, -- First day of the price; 1970-01-01 when no earlier one is known.
-    CAST(coalesce(lead(CAST(valid_from AS DATE)) OVER periods, CAST('2999-01-01' AS DATE)) AS DATE) AS valid_until, -- First day on which it holds no longer.
+    coalesce(
+        nullif(lead(CAST(valid_from AS DATE)) OVER periods, CAST('1970-01-01' AS DATE)), CAST('2100-01-01' AS DATE)
+    ) AS valid_until, -- First day on which it holds no longer.
     input_above, -- [tokens] Holds for requests with more input than this, cached input included.
     input_up_to, -- [tokens] And for no more than this.
     input_usd, -- [USD / 1M tokens] Fresh input.
