@@ -17,7 +17,7 @@ from tests.queries.values import plain
 from telem.queries import canned
 from telem.queries.run import files_of
 from telem.sanitize.records import Signal
-from telem.storage.audit import months
+from telem.storage import audit
 from telem.storage.views import worker_sql
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ def opened(layout: Layout) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     files = {signal: files_of(layout, signal) for signal in Signal}
-    for statement in worker_sql(files, None, [str(path) for path in months(layout)]):
+    counts = {table.folder: [str(path) for path in audit.months(layout, table)] for table in audit.TABLES}
+    for statement in worker_sql(files, None, counts):
         connection.execute(statement)
     return connection
 

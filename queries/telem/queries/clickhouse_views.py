@@ -40,6 +40,7 @@ VIEWS = (
     "metrics",
     "metric_increments",
     "usage_facts",
+    "usage_days",
     "sessions",
     "users",
     "daily_metrics",

@@ -2,7 +2,9 @@
 CREATE OR REPLACE VIEW usage_facts AS
 SELECT
     time,
+    time AS first_time,
     CAST(time AS Nullable(DateTime64(6, 'UTC'))) AS event_time,
+    event_time AS first_event_time,
     utc_day AS day,
     ingest_day,
     client,
@@ -16,6 +18,7 @@ SELECT
     app_version,
     model,
     query_source,
+    sample_ratio,
     CAST(coalesce(event_type, '') = 'user_prompt' AS Nullable(Int64)) AS prompts,
     CAST(coalesce(event_type, '') = 'api_request' AS Nullable(Int64)) AS requests,
     CAST(coalesce(event_type, '') = 'api_error' AS Nullable(Int64)) AS errors,
@@ -39,6 +42,8 @@ WHERE coalesce(source, '') != 'hook'
 UNION ALL
 SELECT
     m.time,
+    m.time,
+    NULL,
     NULL,
     m.utc_day,
     m.ingest_day,
@@ -50,6 +55,7 @@ SELECT
     coalesce(m.project, c.project),
     coalesce(m.repository, c.repository),
     coalesce(m.branch, c.branch),
+    NULL,
     NULL,
     NULL,
     NULL,
