@@ -35,11 +35,13 @@ from telem.storage.journal import Journal
 from telem.storage.keys import load_key, load_token
 from telem.storage.ledger import REMEMBER_S, Ledger
 from telem.storage.recovery import recover
+from telem.storage.seen import Seen
 
 from . import reserve
 from .audit import Audit
 from .damage import DamageWatch
 from .doors import Doors
+from .forwarded import Forwarded
 from .grpc_door import GrpcDoor
 from .guard import Guard
 from .handover import HandoverDoor, Predecessor
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from telem.sanitize.policy import Policy
+    from telem.sanitize.records import Row
     from telem.storage.disk import Lock
 
     from .config import Config
@@ -93,6 +96,7 @@ class Daemon:
         self.policy: PolicyWatch
         self._key = b""
         self._tombs = Tombs()
+        self._seen: Seen | None = None
         self._dropped: Dropped = Counter()
         self._on_ready = on_ready
         self._take_over_from = take_over_from
@@ -138,7 +142,9 @@ class Daemon:
             log.info("removed what a crash left: %s", path)
         waiting = self._open_journals(stack)
         await self._open_doors(stack)
-        self.keeper = Keeper(self.layout, self.ingest.committers, waiting, self.config.segment_age_s, self.disk)
+        self.keeper = Keeper(
+            self.layout, self.ingest.committers, waiting, self.config.segment_age_s, self.disk, self._seen
+        )
         self.damage = DamageWatch(self.layout, self.disk, self.keeper)
         for loop in (self.keeper, self.damage, self.policy, self.audit, Watch(self.config)):
             stack.push_async_callback(_cancel, asyncio.create_task(loop.run()))
@@ -203,8 +209,9 @@ class Daemon:
             waiting[signal] = found.waiting
         for message in self.messages:
             log.warning("recovery: %s", message)
+        self._seen = Seen.load(self.layout) if self.config.accept_row_ids else None
         gate, heavy_gate = self._gates(loaded.policy)
-        self.ingest = Ingest(gate, heavy_gate, committers, ledger)
+        self.ingest = Ingest(gate, heavy_gate, committers, ledger, self._seen)
         tallies = [gate.redactor.tally, heavy_gate.redactor.tally]
         self.audit = Audit(self.layout, self.disk, tallies, self._dropped, self._clean_name)
         stack.push_async_callback(self.audit.write)
@@ -224,7 +231,9 @@ class Daemon:
         self.disk.write(self.layout.daemon, orjson.dumps(self._said()))
 
     def _gates(self, policy: Policy) -> tuple[Gate, Gate]:
-        admit = Admit(policy.admission, self._key, self._tombs, self._dropped)
+        admit: Callable[[Row, Signal], bool] = Admit(policy.admission, self._key, self._tombs, self._dropped)
+        if self._seen is not None:
+            admit = Forwarded(admit, self._seen)
         return Gate(Redactor(policy, self._key), self._key, admit), Gate(Redactor(policy, self._key), self._key, admit)
 
     def _clean_name(self, attribute: str) -> str:

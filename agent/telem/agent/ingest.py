@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from telem.sanitize.records import RawRequest, SanitizedBatch
     from telem.storage.journal import Journal
     from telem.storage.ledger import Ledger
+    from telem.storage.seen import Seen
 
 PENDING_LIMIT_BYTES = 256 * 1024 * 1024
 """Request bytes that may be under way at once; beyond it clients are told to come again (503)."""
@@ -137,13 +138,22 @@ def _finish(taken: list[tuple[SanitizedBatch, asyncio.Future[None]]], error: Exc
 class Ingest:
     """Accepts requests from the doors."""
 
-    def __init__(self, gate: Gate, heavy_gate: Gate, committers: dict[Signal, Committer], ledger: Ledger) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        heavy_gate: Gate,
+        committers: dict[Signal, Committer],
+        ledger: Ledger,
+        seen: Seen | None = None,
+    ) -> None:
+        self.seen = seen
         self.counts = {signal: Counts() for signal in Signal}
         self.committers = committers
         self.gate = gate
         self.heavy_gate = heavy_gate
         self.ledger = ledger
         self._heavy = asyncio.Lock()
+        self._one_by_one = asyncio.Lock()
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._pending_bytes = 0
 
@@ -178,11 +188,10 @@ class Ingest:
     async def _store(self, request: RawRequest, request_id: str) -> None:
         counts = self.counts[request.signal]
         try:
-            batch = await self._judge(request, request_id)
-            if batch.lines:
-                await self.committers[request.signal].store(batch)
-                counts.records += len(batch.lines)
-                counts.last_record_at_s = time.time()
+            if self.seen is None:
+                await self._judge_and_store(request, request_id)
+            else:
+                await self._store_unseen(request, request_id, self.seen)
             self.ledger.add(request_id, time.monotonic())
         except DecodeError:
             counts.refused += 1
@@ -193,6 +202,24 @@ class Ingest:
         finally:
             self._pending_bytes -= len(request.body)
             del self._under_way[request_id]
+
+    async def _judge_and_store(self, request: RawRequest, request_id: str) -> None:
+        batch = await self._judge(request, request_id)
+        if batch.lines:
+            await self.committers[request.signal].store(batch)
+            counts = self.counts[request.signal]
+            counts.records += len(batch.lines)
+            counts.last_record_at_s = time.time()
+
+    async def _store_unseen(self, request: RawRequest, request_id: str, seen: Seen) -> None:
+        """One request after another: a row that is still on its way must not come a second time beside itself."""
+        async with self._one_by_one:
+            try:
+                await self._judge_and_store(request, request_id)
+            except BaseException:
+                seen.release()
+                raise
+            seen.settle()
 
     async def _judge(self, request: RawRequest, request_id: str) -> SanitizedBatch:
         if len(request.body) <= HEAVY_BYTES:

@@ -25,6 +25,7 @@ from .workers import WorkerError, run_jobs
 if TYPE_CHECKING:
     from telem.storage.disk import Disk
     from telem.storage.layout import Layout
+    from telem.storage.seen import Seen
 
     from .ingest import Committer
 
@@ -45,6 +46,7 @@ class Keeper:
 
     Args:
         waiting: by signal, closed segments of earlier lives that are not in Parquet yet.
+        seen: the ids of forwarded rows, kept before the journal forgets them.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class Keeper:
         waiting: dict[Signal, list[int]],
         segment_age_s: float,
         disk: Disk,
+        seen: Seen | None = None,
     ) -> None:
         self._layout = layout
+        self._seen = seen
         self._committers = committers
         self._waiting = waiting
         self._segment_age_s = segment_age_s
@@ -190,6 +194,8 @@ class Keeper:
         return max(last, self._day)
 
     def _retire(self) -> None:
+        if self._seen is not None:
+            self._seen.save(self._disk)  # first: the journal knows them no longer afterwards
         for signal in Signal:
             retire(self._layout, signal, time.time(), self._disk)
 

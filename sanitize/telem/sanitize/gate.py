@@ -20,7 +20,8 @@ from .rows import RowFiller, set_time
 from .shape import is_int64, tags
 
 if TYPE_CHECKING:
-    from .admit import Admit
+    from collections.abc import Callable
+
     from .redact import Redactor
 
 ID_BYTES = 10
@@ -42,7 +43,7 @@ class Gate:
         admit: decides which of the finished rows are stored; all are, without it.
     """
 
-    def __init__(self, redactor: Redactor, key: bytes, admit: Admit | None = None) -> None:
+    def __init__(self, redactor: Redactor, key: bytes, admit: Callable[[Row, Signal], bool] | None = None) -> None:
         self._admit = admit
         self.redactor = redactor
         self._row_key = blake2b(b"row id", key=key, digest_size=32).digest()

@@ -4,7 +4,8 @@ A forwarder that lost our answer sends the same rows again, perhaps hours later 
 cannot be compared, rows can. Rows arrive in order, and only what was under way can come twice; the last ids are enough.
 
     seen = Seen.load(layout)        ids of the file, and of the rows still in the journal
-    seen.is_new(id)                 False for what was stored before
+    seen.claim(id)                  False for what was stored before, or is claimed already
+    seen.settle() / .release()      what was claimed is on the medium / is not
     seen.save(disk)                 before a segment of the journal is emptied
 """
 
@@ -43,6 +44,7 @@ class Seen:
         self._path = path
         self._limit = limit
         self._ids: OrderedDict[bytes, None] = OrderedDict()
+        self._claimed: set[bytes] = set()
         self._is_saved = True
 
     @classmethod
@@ -60,9 +62,22 @@ class Seen:
                     seen.add(bytes.fromhex(found[1].decode()) for line in file if (found := _ID.search(line[:64])))
         return seen
 
-    def is_new(self, row_id: str) -> bool:
-        """Has no row with this id (20 hex digits) been stored lately?"""
-        return bytes.fromhex(row_id) not in self._ids
+    def claim(self, row_id: str) -> bool:
+        """May a row with this id (20 hex digits) be stored? Not if one was stored lately, or is about to be."""
+        one = bytes.fromhex(row_id)
+        if one in self._ids or one in self._claimed:
+            return False
+        self._claimed.add(one)
+        return True
+
+    def settle(self) -> None:
+        """What was claimed is on the medium."""
+        self.add(self._claimed)
+        self._claimed = set()
+
+    def release(self) -> None:
+        """What was claimed is not; it may come again."""
+        self._claimed = set()
 
     def add(self, ids: Iterable[bytes]) -> None:
         """Remember rows that are on the medium."""

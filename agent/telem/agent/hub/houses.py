@@ -103,7 +103,7 @@ class Houses:
         try:
             house.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "telem", "run", "--home", str(house.home), "--sockets", str(house.sockets),
-                "--ready-fd", str(writing), *self._flags,
+                "--accept-row-ids", "1", "--ready-fd", str(writing), *self._flags,
                 stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
                 pass_fds=(writing,),
             )  # fmt: skip
