@@ -1,6 +1,6 @@
 """Rows that another agent forwards keep the id they had there, and are stored once.
 
-For a folder that receives from a forwarder (`accept_row_ids`), as a member's on a hub does. Whoever may send there could
+For a folder that receives from a forwarder (`accept_row_ids`), as on a hub. Whoever may send there could
 choose ids that keep rows of her own from being stored, and nobody else's: the folder is hers.
 """
 
