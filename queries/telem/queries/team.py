@@ -16,7 +16,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .table import ColumnInfo, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,6 +39,19 @@ NONE = "(none)"
 GROUP_SIZE = 3
 
 Number = int | float | Decimal
+
+_SUMS = ",\n    ".join(f"sum({name}) AS {name}" for name in MEASURES if name != "sessions")
+
+FIGURES_SQL = "\nUNION ALL\n".join(
+    f"""SELECT day, '{dimension}' AS dimension, {value} AS value, count(DISTINCT session_id) AS sessions,
+    {_SUMS}
+FROM usage_days GROUP BY ALL"""  # noqa: S608 (put together from our own column names)
+    for dimension, value in [
+        (ALL, f"'{ALL}'"),
+        *((name, f"coalesce(nullif(CAST({name} AS VARCHAR), ''), '{NONE}')") for name in DIMENSIONS),
+    ]
+)
+"""What is asked of each member's folder: a day's figures, whole and divided by each dimension."""
 
 
 class MemberFigures(NamedTuple):
@@ -67,6 +82,15 @@ class Gathered:
 
     rows: tuple[TeamFigures, ...]
     withheld_days: tuple[date, ...]
+
+
+def figures_of(member: str, table: Table) -> list[MemberFigures]:
+    """The answer to `FIGURES_SQL` from one member's folder."""
+    rows: Iterable[tuple[Any, ...]] = table.rows
+    return [
+        MemberFigures(member, day, dimension, value, dict(zip(MEASURES, measures, strict=True)))
+        for day, dimension, value, *measures in rows
+    ]
 
 
 class _Group:

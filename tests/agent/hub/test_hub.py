@@ -138,6 +138,30 @@ def test_an_agent_that_was_killed_is_started_again(hub: LiveHub) -> None:
     assert set(names(journal_rows(home))) == {"one", "two"}
 
 
+def test_coordinators_are_told_of_groups_and_members_of_nobody(hub: LiveHub) -> None:
+    """Three used the usual model, one of them also another, which is not shown by itself."""
+    tokens = [hub.add(name)[0] for name in ("ada", "ben", "cat")]
+    coordinator, _ = hub.add("coordinator", Role.COORDINATOR)
+    usual = {"event.name": "api_request", "model": "claude-sonnet-4-5", "cost_usd": "0.25", "session.id": "s"}
+    for token in tokens:
+        assert hub.send(token, "x", **usual) == 200
+    assert hub.send(tokens[0], "x", **usual | {"model": "claude-opus-4-5"}) == 200
+    assert hub.ask("GET", "/team", tokens[0])[0] == 403
+    status, text = hub.ask("GET", "/team?format=jsonl", coordinator)
+    assert status == 200, text
+    rows = [json.loads(line) for line in text.splitlines()]
+    (total,) = [row for row in rows if row["dimension"] == "all"]
+    assert (total["members"], total["requests"], total["cost_usd"]) == (3, 4, 1)
+    models = {row["value"]: (row["members"], row["requests"]) for row in rows if row["dimension"] == "model"}
+    assert models == {"(other)": (3, 4)}
+    assert "opus" not in text
+    assert "m-" not in text
+    csv = hub.ask("GET", "/team?format=csv&dimension=all&since=2020-01-01", coordinator)[1]
+    assert csv.startswith("from_day,to_day,dimension")
+    for wrong in ("format=xml", "dimension=user", "since=yesterday"):
+        assert hub.ask("GET", f"/team?{wrong}", coordinator)[0] == 400
+
+
 def test_status_on_the_hubs_machine_names_members_and_no_token(home: Path) -> None:
     with LiveDaemon(home, "--mode", "hub", "--hub-listen", "127.0.0.1:0") as daemon:
         hub = LiveHub(home, daemon)

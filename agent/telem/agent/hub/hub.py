@@ -30,6 +30,7 @@ from .doorkeeper import Doorkeeper
 from .houses import Houses
 from .limits import Limits, folder_bytes
 from .members import Members
+from .team import Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +105,8 @@ class Hub:
         self.limits = Limits(self.layout.hub_house, self.layout.hub_visits, self.disk)
         stack.callback(self.limits.write_visits)
         await self._open_local(stack, f"{sockets}/query")
-        self.door = Doorkeeper(self.members, self.houses, self.limits, {})
+        team = Team(self.members, self.layout.hub_house, self.config.hub_group_size)
+        self.door = Doorkeeper(self.members, self.houses, self.limits, {"GET /team": team.answer})
         factory = self.door.server()
         try:
             server = await asyncio.get_running_loop().create_server(factory, host, port, ssl=tls)

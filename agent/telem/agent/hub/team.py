@@ -1,0 +1,110 @@
+"""What coordinators are told: the team's figures, gathered from all members' folders, of no small group.
+
+Each folder is asked in a sandbox of its own; only sums leave it. The figures are kept for some minutes, so that asking
+often does not show what one member did a moment ago.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import date
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from telem.queries.render import render
+from telem.queries.run import run
+from telem.queries.table import Limits, QueryError
+from telem.queries.team import ALL, DIMENSIONS, FIGURES_SQL, Gathered, figures_of, gather, team_table
+from telem.storage.layout import Layout
+
+from .members import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from telem.queries.team import MemberFigures
+
+    from .members import Member, Members
+
+KEEP_S = 300.0
+FOLDER_LIMITS = Limits(rows=1_000_000, seconds=120.0)
+
+_TYPES = {
+    "json": "application/json",
+    "jsonl": "application/x-ndjson",
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "markdown": "text/markdown",
+    "table": "text/plain",
+}
+
+log = logging.getLogger(__name__)
+
+
+class Team:
+    """Answers `GET /team?since=2026-10-01&dimension=model&format=csv`.
+
+    Args:
+        home_of: the folder of a member, by id.
+        group_size: the smallest group whose figures are shown.
+    """
+
+    def __init__(self, members: Members, home_of: Callable[[str], Path], group_size: int) -> None:
+        self._members = members
+        self._home_of = home_of
+        self._group_size = group_size
+        self._gathering = asyncio.Lock()
+        self._gathered: Gathered | None = None
+        self._gathered_at_s = 0.0
+
+    async def answer(self, member: Member, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a coordinator; anybody else is refused."""
+        if member.role is Role.MEMBER:
+            return _text(HTTPStatus.FORBIDDEN, "the team's figures are for coordinators; your own are at /")
+        form, dimension = request.query.get("format", "json"), request.query.get("dimension")
+        if form not in _TYPES:
+            return _text(HTTPStatus.BAD_REQUEST, f"there is no format {form}; there are {', '.join(_TYPES)}")
+        if dimension not in (None, ALL, *DIMENSIONS):
+            known = ", ".join((ALL, *DIMENSIONS))
+            return _text(HTTPStatus.BAD_REQUEST, f"there is no dimension {dimension}; there are {known}")
+        try:
+            since = date.fromisoformat(request.query["since"]) if "since" in request.query else None
+        except ValueError:
+            return _text(HTTPStatus.BAD_REQUEST, "since is a day, such as 2026-10-01")
+        table = team_table(await self.gathered(), since, dimension)
+        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        if table.note:
+            headers["X-Telem-Note"] = table.note
+        return web.Response(
+            text=render(table, form, spreadsheet=form == "csv"), content_type=_TYPES[form], headers=headers
+        )
+
+    async def gathered(self) -> Gathered:
+        """The team's figures, at most some minutes old."""
+        async with self._gathering:
+            if self._gathered is None or time.monotonic() - self._gathered_at_s >= KEEP_S:
+                figures: list[MemberFigures] = []
+                for member in self._members:
+                    figures += await asyncio.to_thread(self._figures, member)
+                self._gathered = gather(figures, self._group_size)
+                self._gathered_at_s = time.monotonic()
+            return self._gathered
+
+    def _figures(self, member: Member) -> list[MemberFigures]:
+        home = self._home_of(member.id)
+        if not home.exists():
+            return []
+        try:
+            return figures_of(member.id, run(Layout(home), FIGURES_SQL, limits=FOLDER_LIMITS))
+        except QueryError as error:
+            log.error("the figures of %s are missing in the team's: %s", member.id, error)  # noqa: TRY400 (said in words)
+            return []
+
+
+def _text(status: int, text: str) -> web.Response:
+    return web.Response(status=status, text=text + "\n", headers={"Cache-Control": "no-store"})
