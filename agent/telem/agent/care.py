@@ -1,6 +1,6 @@
-"""The words of the command line around a set-up and its health: `setup`, `hook`, `doctor`, `bundle`.
+"""The words of the command line around a set-up and its health: its service and its end.
 
-What they do is in `setup/` and `doctor/`.
+What they do is in `setup/`, `doctor/` and `service/`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="As JSON, with a sc
 
 def add_commands(cli: click.Group) -> None:
     """Put them into the command line."""
-    for command in (setup, doctor, verify_setup, bundle, hook):
+    for command in (setup, doctor, verify_setup, bundle, service, upgrade, uninstall, hook):
         cli.add_command(command)
 
 
@@ -152,3 +152,63 @@ def bundle(home: str | None, output: Path | None, as_json: bool) -> None:
     from .doctor.bundle import write
 
     write({"home": home}, output, as_json=as_json)
+
+
+@click.group()
+def service() -> None:
+    """Start the daemon at login and after a crash: by systemd, launchd, or the login shell where there is neither."""
+
+
+@service.command()
+@with_settings()
+@click.option("--dry-run", "dry", is_flag=True, help="Print what the service manager would read, and change nothing.")
+def install(config: Config, dry: bool) -> None:
+    """Start the daemon at every login from now on, and now."""
+    from .service import commands
+
+    commands.install(config, dry=dry)
+
+
+@service.command("uninstall")
+@with_settings()
+def remove(config: Config) -> None:
+    """Do not start it at login any more, and end it. Data and settings of clients stay."""
+    from .service import commands
+
+    commands.uninstall(config)
+
+
+@service.command("status")
+@with_settings()
+@_JSON
+def service_status(config: Config, as_json: bool) -> None:
+    """Say what the service manager says. Exit status 1 when there is no service."""
+    from .service import commands
+
+    if not commands.status(config, as_json=as_json):
+        sys.exit(EXIT_FAILED)
+
+
+@click.command()
+@click.option("--check", is_flag=True, required=True, help="Ask the package index which versions there are.")
+@click.option("--index-url", default="", help="Index to ask; else the one pip is configured with.")
+@_JSON
+def upgrade(check: bool, index_url: str, as_json: bool) -> None:  # noqa: ARG001 (there is nothing else it does)
+    """Compare with the package index. It is asked now and at no other time. Exit status 1 when there is a newer one."""
+    from .service.upgrade import check as compare
+
+    if not compare(index_url, as_json=as_json):
+        sys.exit(EXIT_FAILED)
+
+
+@click.command()
+@with_settings()
+@click.option("--data", is_flag=True, help="Remove the data folder too, for good.")
+@_DRY
+@_YES
+def uninstall(config: Config, **options: bool) -> None:
+    """Take back the settings of clients and the service, stop the daemon, and say where the data is."""
+    from .service.uninstall import uninstall as take_away
+
+    if not take_away(config, **options):
+        sys.exit(EXIT_FAILED)

@@ -40,6 +40,8 @@ def start(config: Config) -> None:
         _print_endpoints(running.endpoints, config)
         _warn_if_off(running.profile)
         return
+    if _by_service(config, "start"):
+        return
     began_s = time.monotonic()
     said = control.start(["run", *as_flags(config)], config.layout)
     click.echo(f"telem-agent started in {time.monotonic() - began_s:.2f} s (process {said['pid']}).", err=True)
@@ -50,11 +52,9 @@ def start(config: Config) -> None:
     _await_catalog(config)
     _print_endpoints(said["endpoints"], config)
     _warn_if_off(said["profile"])
-    click.echo("\nPoint Claude Code at it, in the shell you start it from:\n")
-    click.echo("  export CLAUDE_CODE_ENABLE_TELEMETRY=1 OTEL_METRICS_EXPORTER=otlp OTEL_LOGS_EXPORTER=otlp")
-    click.echo("  export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf OTEL_METRIC_EXPORT_INTERVAL=10000")
-    click.echo(f"  export OTEL_EXPORTER_OTLP_ENDPOINT={said['endpoints']['otlp_http']}")
-    click.echo("\nThen ask: telem-agent query cost-analysis")
+    click.echo("\nConnect your coding agents:  telem-agent setup")
+    click.echo("Start it at every login:     telem-agent service install")
+    click.echo("Then ask:                    telem-agent query cost-analysis")
 
 
 def restart(config: Config) -> None:
@@ -63,6 +63,8 @@ def restart(config: Config) -> None:
     Raises:
         AgentError: the new one cannot start. The old one goes on.
     """
+    if _by_service(config, "restart"):
+        return
     running = control.find(config.layout)
     if running is None or not running.handover:  # none, or one of a version that cannot hand over
         stop(config)
@@ -77,6 +79,15 @@ def restart(config: Config) -> None:
     click.echo(f"telem-agent restarted in {took_s:.2f} s (process {said['pid']} after {running.pid}).", err=True)
     _print_endpoints(said["endpoints"], config)
     _warn_if_off(said["profile"])
+
+
+def _by_service(config: Config, verb: str) -> bool:
+    """Leave it to the service manager that looks after the daemon, if one does."""
+    if not config.layout.service.exists():
+        return False
+    from .service.commands import by_service
+
+    return by_service(config, verb)
 
 
 def _warn_if_off(profile: str) -> None:
@@ -161,6 +172,8 @@ def _log_to(config: Config, *, to_stderr: bool) -> None:
 
 def stop(config: Config) -> None:
     """Stop; that none runs is no failure."""
+    if control.find(config.layout) and _by_service(config, "stop"):
+        return
     pid = control.stop(config.layout)
     click.echo(f"telem-agent stopped (process {pid})." if pid else "telem-agent does not run.", err=True)
 

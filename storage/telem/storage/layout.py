@@ -18,6 +18,7 @@
   clock.json                          the day of which retention is sure, whatever the clock says
   sanitizer_audit/YYYY-MM.ndjson      how often which rule fired, by day and attribute
   transcripts/                        how far session logs were imported; while it exists, views compare them
+  service.json                        which service manager looks after the daemon
   setup/<n>-<client>.json, .before     what `setup` changed in clients' settings, and the file as it was
   dropped_records/YYYY-MM.ndjson      which records were not stored on purpose, by day, client, event and rule
   exports.json                        which backups and exports were written, where and of what time
@@ -128,6 +129,10 @@ class Layout:
     @property
     def quarantine(self) -> Path:
         return self.home / "quarantine"
+
+    @property
+    def service(self) -> Path:
+        return self.home / "service.json"
 
     @property
     def setup(self) -> Path:

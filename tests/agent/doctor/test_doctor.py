@@ -25,6 +25,7 @@ from telem.agent.config import load
 from telem.agent.doctor import commands, daemon, data, live, machine, ports, records
 from telem.agent.doctor.finding import Level
 from telem.agent.doctor.situation import Situation, look
+from telem.agent.service import managers
 from telem.agent.setup import claude
 from telem.agent.setup.commands import How, setup
 from telem.agent.setup.jsontext import JsonText
@@ -302,6 +303,31 @@ def test_a_daemon_that_does_not_answer(quiet: dict[str, str], monkeypatch: pytes
     Path(quiet["home"]).mkdir(mode=0o700)
     (Path(quiet["home"]) / "token").write_text("x")
     assert "daemon-silent" in found_in(quiet)
+
+
+def test_a_service_that_cannot_look_after_it(quiet: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its program is gone, its file is gone, it has given up; and one that is as it should be."""
+    home, user = Path(quiet["home"]), Path(os.environ["HOME"])
+    home.mkdir(mode=0o700)
+    user.mkdir()
+    tools = user / "bin"
+    tools.mkdir()
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    monkeypatch.setattr(managers, "manager", managers.Systemd)
+    for program, state, name in (("/gone", "active", "service-gone"), (sys.executable, "failed", "service-failed")):
+        (tools / "systemctl").write_text(f"#!/bin/sh\necho {state}\n")
+        (tools / "systemctl").chmod(0o755)
+        (home / "service.json").write_text(json.dumps({"program": program}))
+        assert "service-gone" in found_in(quiet)  # no unit yet
+        unit = managers.Systemd(os.environ).path
+        unit.parent.mkdir(parents=True)
+        unit.write_text("x")
+        assert name in found_in(quiet)
+        shutil.rmtree(unit.parent)
+    (tools / "systemctl").write_text("#!/bin/sh\necho active\n")
+    unit.parent.mkdir()
+    unit.write_text("x")
+    assert not {"service-gone", "service-failed"} & set(found_in(quiet))
 
 
 STATUS: list[tuple[str, dict[str, Any]]] = [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from importlib import metadata
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from telem.agent import control
 from telem.agent.config import SETTINGS
@@ -28,6 +30,20 @@ TROUBLES = Troubles(
         "Nothing arrives, and `telem-agent status` says that it does not run.",
         "The daemon is stopped. Clients keep nothing to send later: what they send now is lost.",
         "`telem-agent start`",
+    ),
+    Trouble(
+        "service-failed",
+        Level.PROBLEM,
+        "The daemon was started by a service, and is not there any more.",
+        "The service manager has given up: the daemon ended too often in a short time.",
+        "`telem-agent logs` says why; then `telem-agent start`",
+    ),
+    Trouble(
+        "service-gone",
+        Level.WARNING,
+        "After a login, or an upgrade, the daemon does not start by itself any more.",
+        "The service names a program that is not there, or its file was removed.",
+        "`telem-agent service install`",
     ),
     Trouble(
         "daemon-silent",
@@ -116,6 +132,7 @@ def check(situation: Situation) -> Iterator[Finding]:
     if situation.config_error:
         yield TROUBLES.found("config-broken", situation.config_error)
     yield from _policy_file(situation)
+    yield from _service(situation)
     if situation.running is None:
         yield TROUBLES.found("daemon-stopped", "the daemon does not run", fix=lambda: _start(situation))
         yield from _held_ports(situation)
@@ -127,6 +144,32 @@ def check(situation: Situation) -> Iterator[Finding]:
     yield from _versions(situation)
     yield from _moved(situation)
     yield from _counts(situation)
+
+
+def _service(situation: Situation) -> Iterator[Finding]:
+    """Is the service that looks after the daemon still able to?"""
+    path = situation.config.layout.service
+    if not path.exists():
+        return
+    from telem.agent.service.managers import manager
+
+    chosen = manager(situation.environ)
+    program = str(_loaded(path).get("program", ""))
+    if not Path(program).exists() or not chosen.is_installed():
+        gone = program if chosen.is_installed() else chosen.path
+        yield TROUBLES.found("service-gone", f"{gone} is not there")
+    elif chosen.state() == "failed":
+        yield TROUBLES.found("service-failed", f"{chosen.name} says that it failed")
+    else:
+        yield well("daemon", f"looked after by {chosen.name}")
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _start(situation: Situation) -> str:
