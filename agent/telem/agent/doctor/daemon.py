@@ -207,7 +207,7 @@ def _moved(situation: Situation) -> Iterator[Finding]:
         wanted = getattr(situation.config, setting)
         address = situation.running.endpoints.get(name, "") if situation.running else ""
         chosen = wanted and wanted != DEFAULTS[setting]  # a daemon may have been started with flags of its own
-        if chosen and address and int(address.rpartition(":")[2]) != wanted:
+        if chosen and address.startswith("http") and int(address.rpartition(":")[2]) != wanted:
             yield TROUBLES.found("daemon-elsewhere", f"{setting} is {wanted}, the daemon listens at {address}")
 
 

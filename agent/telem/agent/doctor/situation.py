@@ -36,7 +36,7 @@ class Situation:
     @property
     def endpoint(self) -> str:
         """Where clients should send OTLP over HTTP; empty if nobody knows."""
-        if self.running and "otlp_http" in self.running.endpoints:
+        if self.running and self.running.endpoints.get("otlp_http", "").startswith("http"):
             return self.running.endpoints["otlp_http"]
         return f"http://127.0.0.1:{self.config.otlp_http_port}" if self.config.otlp_http_port else ""
 
