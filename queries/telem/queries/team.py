@@ -93,6 +93,33 @@ def figures_of(member: str, table: Table) -> list[MemberFigures]:
     ]
 
 
+TEAM_COLUMNS = (
+    ColumnInfo("from_day", "DATE"),
+    ColumnInfo("to_day", "DATE"),
+    ColumnInfo("dimension", "VARCHAR"),
+    ColumnInfo("value", "VARCHAR"),
+    ColumnInfo("members", "BIGINT"),
+    *(
+        ColumnInfo(name, {"cost_usd": "DECIMAL(38,9)", "active_seconds": "DOUBLE"}.get(name, "BIGINT"))
+        for name in MEASURES
+    ),
+)
+
+
+def team_table(gathered: Gathered, since: date | None = None, dimension: str | None = None) -> Table:
+    """The team's figures as a table: all dimensions or one, all spans or those that end at `since` or later."""
+    rows = [
+        (row.from_day, row.to_day, row.dimension, row.value, row.members, *(row.measures[name] for name in MEASURES))
+        for row in gathered.rows
+        if (dimension is None or row.dimension == dimension) and (since is None or row.to_day >= since)
+    ]
+    note = ""
+    if gathered.withheld_days:
+        first, last = gathered.withheld_days[0], gathered.withheld_days[-1]
+        note = f"{first} to {last} are withheld: fewer members than the minimum group were active."
+    return Table(TEAM_COLUMNS, tuple(rows), note=note)
+
+
 class _Group:
     """Members and their sum."""
 
