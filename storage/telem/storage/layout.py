@@ -16,6 +16,9 @@
   rollups/current.json                which rollup is in force: closed days, and the raw ones still there
   rollups/v=<k>/<version>/usage.parquet, series.parquet   what closed days add to the totals; never changed, replaced
   clock.json                          the day of which retention is sure, whatever the clock says
+  parquet/<signal>/removing/          a day on its way out; no glob reaches it
+  reports/retention/<week>.md, .json  what came in, what was deleted and why, what is due
+  reports/removals.ndjson             every day that retention has removed
   sanitizer_audit/YYYY-MM.ndjson      how often which rule fired, by day and attribute
   transcripts/                        how far session logs were imported; while it exists, views compare them
   service.json                        which service manager looks after the daemon
@@ -103,6 +106,14 @@ class Layout:
         return self.rollups / "current.json"
 
     @property
+    def reports(self) -> Path:
+        return self.home / "reports"
+
+    @property
+    def removals(self) -> Path:
+        return self.reports / "removals.ndjson"
+
+    @property
     def clock(self) -> Path:
         return self.home / "clock.json"
 
@@ -185,6 +196,9 @@ class Layout:
 
     def merging(self, signal: Signal) -> Path:
         return self.parquet(signal) / "merging"
+
+    def removing(self, signal: Signal) -> Path:
+        return self.parquet(signal) / "removing"
 
     def version(self, signal: Signal, version: int = SCHEMA_VERSION) -> Path:
         return self.parquet(signal) / f"v={version}"
