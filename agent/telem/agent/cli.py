@@ -126,6 +126,37 @@ def compact(config: Config) -> None:
     daemon_commands.compact(config)
 
 
+KEEPING = ("retention_logs_days", "retention_metrics_days", "retention_traces_days", "size_limit_gb")
+
+
+@cli.group(name="retention")
+def retention_group() -> None:
+    """How long raw rows are kept, what is due, and what was removed."""
+
+
+@retention_group.command(name="status")
+@with_settings(*KEEPING)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
+def retention_status(config: Config, as_json: bool) -> None:
+    """Say how long raw rows are kept, how much there is, and what goes next."""
+    from . import retention_commands
+
+    retention_commands.status(config, as_json=as_json)
+
+
+@retention_group.command(name="run")
+@with_settings(*KEEPING)
+@click.option("--now", is_flag=True, help="Go by the clock as it is, also when it has jumped.")
+@click.option("--dry-run", "dry", is_flag=True, help="Say what would go, and leave it.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
+def retention_run(config: Config, **options: Any) -> None:
+    """Remove at once what is due; it happens by itself every hour."""
+    from . import retention_commands
+
+    retention_commands.run(config, **options)
+
+
 @cli.command()
 @with_settings()
 @click.option("--deep", is_flag=True, help="Read every page, and compare the rows with what was acknowledged.")

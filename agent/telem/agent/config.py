@@ -66,6 +66,12 @@ SETTINGS: tuple[Setting, ...] = (
         "empty means what sanitize.toml says, else standard.",
     ),
     Setting("segment_age_s", 3600, "A journal segment is closed and becomes Parquet when it is this old."),
+    Setting(
+        "retention_logs_days", 90, "Days for which raw log rows are kept; 0 keeps them. Their totals stay for good."
+    ),
+    Setting("retention_metrics_days", 90, "The same for metric points."),
+    Setting("retention_traces_days", 90, "The same for spans."),
+    Setting("size_limit_gb", 100, "Beyond so many GB of data the oldest days' raw rows go; 0 knows no limit."),
     Setting("allowed_hosts", (), "Further names by which HTTP clients may address this machine, beside loopback."),
     Setting(
         "watch_session_logs",
@@ -96,7 +102,13 @@ _CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),
     "bind": ("127.0.0.1", "::1", "localhost"),
 }
-_RANGES = {"hub_behind_proxy": (0, 1), "accept_row_ids": (0, 1), "hub_group_size": (2, 1000)}
+_RANGES = {
+    **dict.fromkeys((f"retention_{signal}_days" for signal in ("logs", "metrics", "traces")), (0, 100_000)),
+    "size_limit_gb": (0, 1_000_000),
+    "hub_behind_proxy": (0, 1),
+    "accept_row_ids": (0, 1),
+    "hub_group_size": (2, 1000),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +124,10 @@ class Config:
     body_limit_bytes: int
     profile: str
     segment_age_s: int
+    retention_logs_days: int
+    retention_metrics_days: int
+    retention_traces_days: int
+    size_limit_gb: int
     allowed_hosts: tuple[str, ...]
     watch_session_logs: str
     mode: str

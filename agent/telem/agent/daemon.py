@@ -50,6 +50,7 @@ from .ingest import Committer, Ingest
 from .keeper import Keeper
 from .local import Local
 from .policies import OFF_WARNING, PolicyWatch, load_policy
+from .retention import Retention, limits_of
 from .sockets import listen, port
 from .switchboard import Misdialled, Switchboard
 from .transcripts.watching import Watch
@@ -142,8 +143,9 @@ class Daemon:
             log.info("removed what a crash left: %s", path)
         waiting = self._open_journals(stack)
         await self._open_doors(stack)
+        retention = Retention(self.layout, self.disk, limits_of(self.config))
         self.keeper = Keeper(
-            self.layout, self.ingest.committers, waiting, self.config.segment_age_s, self.disk, self._seen
+            self.layout, self.ingest.committers, waiting, self.config.segment_age_s, self.disk, retention, self._seen
         )
         self.damage = DamageWatch(self.layout, self.disk, self.keeper)
         for loop in (self.keeper, self.damage, self.policy, self.audit, Watch(self.config)):
@@ -315,6 +317,7 @@ class Daemon:
             "quarantine": self.damage.status(),
             "sanitizer": self._sanitizer_status(),
             "dropped": self.audit.dropped(),
+            "retention": self.keeper.retention.status(),
             "versions": {name: metadata.version(name) for name in _PACKAGES},
         }
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from telem.storage.seen import Seen
 
     from .ingest import Committer
+    from .retention import Retention
 
 TICK_S = 5.0
 RETIRE_EVERY_S = 60.0
@@ -56,8 +57,10 @@ class Keeper:
         waiting: dict[Signal, list[int]],
         segment_age_s: float,
         disk: Disk,
+        retention: Retention,
         seen: Seen | None = None,
     ) -> None:
+        self.retention = retention
         self._layout = layout
         self._seen = seen
         self._committers = committers
@@ -68,8 +71,9 @@ class Keeper:
         self._failures = 0
         self._retry_at_s = 0.0
         self._retired_at_s = -math.inf
-        self._published: tuple[str, bool] | None = None
+        self._published: tuple[object, ...] | None = None
         self._waiting_since_s = dict.fromkeys(committers, -math.inf)  # an earlier life's have waited long enough
+        self._wanted_by_job: tuple[object, ...] = ()
         self._merged: set[tuple[Signal, str]] = set()
         self._unnoted: list[tuple[Signal, str]] | None = None  # days of which some file is in no manifest yet
         self._day = utc_day()
@@ -142,11 +146,17 @@ class Keeper:
                 if (signal, day) not in self._merged
             ]
         jobs += [self._job("note", signal, day=day) for signal, day in self._to_note()]
-        cutoff = self._cutoff()
-        wanted = (cutoff, self._layout.transcripts.exists())
+        jobs += self.retention.jobs(time.monotonic())
+        wanted = self._wanted()
         if wanted != self._published or not self._layout.catalog.exists() or not self._layout.script.exists():
-            jobs.append({"job": "publish", "home": str(self._layout.home), "cutoff": cutoff, "imported": wanted[1]})
+            self._wanted_by_job = wanted
+            jobs.append({"job": "publish", "home": str(self._layout.home), "cutoff": wanted[0]})
         return jobs
+
+    def _wanted(self) -> tuple[object, ...]:
+        """What the catalog depends on."""
+        found = self.retention.rollups()
+        return (self._cutoff(), self._layout.transcripts.exists(), found.stamp if found else ())
 
     def _to_note(self) -> list[tuple[Signal, str]]:
         """What a crash, or a version without manifests, left without an entry; workers note what they write."""
@@ -177,21 +187,33 @@ class Keeper:
         if not result["ok"]:
             log.error("%s failed: %s", job["job"], result["error"])
         elif job["job"] == "publish":
-            self._published = (job["cutoff"], job["imported"])
+            self._published = self._wanted_by_job
+            self.retention.published(self._wanted_by_job[2], time.monotonic())  # type: ignore[arg-type]  # its stamp
         elif job["job"] == "note":
             if self._unnoted:
                 self._unnoted.remove((Signal(job["signal"]), job["day"]))
         elif job["job"] == "merge":
             self._merged.add((Signal(job["signal"]), job["day"]))  # also when the file system could not do it
             log.info("%s: the files of %s are %d now", job["signal"], job["day"], result["files"])
+        elif job["job"] != "compact":
+            self.retention.note(job, result)
         else:
             waiting = self._waiting[Signal(job["signal"])]
             waiting[:] = [number for number in waiting if number not in job["segments"]]
             log.info("%s: segments %s became %s", job["signal"], job["segments"], result["path"])
 
     def _ingest_day(self, signal: Signal) -> str:
-        last = max((file.day for file in parquet_files(self._layout, signal)), default=self._day)
-        return max(last, self._day)
+        """Today, or a later day while the catalog or the rollups speak of it; then no row may join an earlier one.
+
+        Until this life has published, the last file's day stands for them. So a clock that was years ahead for an hour
+        does not put everything into that day for ever.
+        """
+        found = self.retention.rollups()
+        spoken_of = str(self._published[0]) if self._published else self._last_day(signal)
+        return max(spoken_of, found.closed if found else "", self._day)
+
+    def _last_day(self, signal: Signal) -> str:
+        return max((file.day for file in parquet_files(self._layout, signal)), default=self._day)
 
     def _retire(self) -> None:
         if self._seen is not None:

@@ -58,7 +58,7 @@ def close(layout: Layout, until: str, disk: Disk) -> Rollups:
         return before
     after = replace(before, closed=until)
     if any(before.closed <= file.day < until for signal in _SUMMED for file in parquet_files(layout, signal)):
-        after = replace(after, version=next_version(layout, before))
+        after = replace(after, version=rollups.next_version(layout, before))
         write_nothing(layout, disk)
         _write_version(layout, before, after, disk)
     rollups.write(layout, disk, after)
@@ -67,11 +67,6 @@ def close(layout: Layout, until: str, disk: Disk) -> Rollups:
 
 _SUMMED = (Signal.LOGS, Signal.METRICS)
 """Spans add nothing to the totals."""
-
-
-def next_version(layout: Layout, in_force: Rollups) -> int:
-    """A number no version had: a folder that a crash left is not written into again."""
-    return max([in_force.version, *(version for version, _ in rollups.folders(layout))]) + 1
 
 
 def write_nothing(layout: Layout, disk: Disk) -> None:

@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import secrets
+import shutil
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -191,6 +192,19 @@ class Disk:
         """
         _exchange(one, other)
         self.sync_directory(one.parent)
+        self.sync_directory(other.parent)
+
+    def link(self, path: Path, other: Path) -> None:
+        """Give a finished file a second name, durably; a copy of it where the file system has no such thing."""
+        try:
+            os.link(path, other)
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV):
+                raise
+            temporary = other.with_name(f"{TEMPORARY_PREFIX}{other.name}-{secrets.token_hex(4)}")
+            shutil.copyfile(path, temporary)
+            self.publish(temporary, other)
+            return
         self.sync_directory(other.parent)
 
     def _sync_file(self, path: Path) -> None:

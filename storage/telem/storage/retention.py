@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from telem.sanitize.records import Signal
 
-from . import rollups
+from . import manifest, rollups
 from .inventory import days_in_journal, parquet_files
 from .journal import segments
 
@@ -127,6 +127,7 @@ def give_up(layout: Layout, disk: Disk, doomed: Iterable[Day], now_s: float) -> 
         if since <= after.closed and since > after.raw_since[day.signal]:
             after = rollups.give_up(after, day.signal, since, now_s)
     if after != before:
+        after = rollups.renew(layout, disk, after)
         rollups.write(layout, disk, after)
     return after
 
@@ -152,6 +153,7 @@ def remove(layout: Layout, disk: Disk, now_s: float, reasons: Mapping[tuple[Sign
         _remember(layout, disk, day, reason, now_s)
         _keep_number(layout, disk, day)
         _remove_day(layout, disk, day)
+        manifest.note(layout, day.signal, day.day, disk)
         gone.append(replace_reason(day, reason))
     for signal in Signal:
         shutil.rmtree(layout.removing(signal), ignore_errors=True)

@@ -135,6 +135,22 @@ def give_up(rollups: Rollups, signal: Signal, since: str, now_s: float) -> Rollu
     return replace(rollups, raw_since={**rollups.raw_since, signal: since}, raw_since_at_s=now_s)
 
 
+def renew(layout: Layout, disk: Disk, rollups: Rollups) -> Rollups:
+    """The same files under the name of a new version: who still goes by the old one will find it gone, and say so."""
+    if not rollups.version:
+        return rollups
+    after = replace(rollups, version=next_version(layout, rollups))
+    for old, new in zip(files(layout, rollups), files(layout, after), strict=True):
+        disk.directory(new.parent)
+        disk.link(old, new)
+    return after
+
+
+def next_version(layout: Layout, in_force: Rollups) -> int:
+    """A number no version had: a folder that a crash left is not written into again."""
+    return max([in_force.version, *(version for version, _ in folders(layout))]) + 1
+
+
 def files(layout: Layout, rollups: Rollups) -> tuple[Path, Path]:
     """The files of totals and of series."""
     folder = layout.rollup(rollups.version)

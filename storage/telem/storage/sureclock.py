@@ -93,8 +93,8 @@ class SureClock:
         sure_s = max(0.0, self._last_wall_s - sum(gap.size_s for gap in self.gaps))
         return datetime.fromtimestamp(sure_s, UTC).date().isoformat()
 
-    def look(self) -> str:
-        """Look at the clock; returns the day that is believed."""
+    def look(self, *, write: bool = True) -> str:
+        """Look at the clock; returns the day that is believed. Whoever only asks writes nothing."""
         wall_s, now_s = self._wall(), self._elapsed()
         passed_s = max(0.0, now_s - self._last_elapsed_s) if self._same_boot else 0.0
         step_s = wall_s - self._last_wall_s - passed_s
@@ -111,7 +111,7 @@ class SureClock:
             self.gaps = [gap for gap in self.gaps if gap not in believed]
             changed = True
         self._last_wall_s, self._last_elapsed_s, self._same_boot = wall_s, now_s, True
-        if changed or now_s - self._written_s >= WRITE_EVERY_S:
+        if write and (changed or now_s - self._written_s >= WRITE_EVERY_S):
             self._write(now_s)
         return self.day
 

@@ -4,6 +4,8 @@
     {"job": "merge", "home": "…", "signal": "logs", "day": "2026-01-30"}
     {"job": "note", "home": "…", "signal": "logs", "day": "2026-01-30"}
     {"job": "close", "home": "…", "until": "2026-01-31"}
+    {"job": "give up", "home": "…", "days": [{"signal": "logs", "day": "2025-10-31", …}]}
+    {"job": "remove", "home": "…", "reasons": [["logs", "2025-10-31", "age"]]}
     {"job": "publish", "home": "…", "cutoff": "2026-01-30"}
 
 It exists so that the daemon never imports duckdb and pyarrow (60 MB) and so that whatever goes wrong here cannot take
@@ -15,15 +17,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from telem.sanitize.records import Signal
 
-from . import manifest, rollups
+from . import manifest, retention, rollups
 from .disk import Disk
 from .inventory import covered_segments
 from .layout import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NICENESS = 10
 
@@ -52,30 +59,63 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
-    if job["job"] == "compact":
-        from .compact import compact
-
-        signal = Signal(job["signal"])
-        runs = _uncovered(job["segments"], covered_segments(layout, signal))
-        day = max(job["day"], rollups.read(layout).closed)  # a closed day gets no row any more, however late we are
-        paths = [compact(layout, signal, run, day, disk) for run in runs]
-        manifest.note(layout, signal, day, disk)
-        return {"path": ", ".join(map(str, paths)), "bytes": sum(path.stat().st_size for path in paths)}
-    if job["job"] == "merge":
-        from .merge import merge
-
-        return {"files": merge(layout, Signal(job["signal"]), job["day"], disk)}
-    if job["job"] == "note":
-        return {"noted": len(manifest.note(layout, Signal(job["signal"]), job["day"], disk))}
-    if job["job"] == "close":
-        from .closing import close
-
-        return {"closed": close(layout, job["until"], disk).closed}
-    if job["job"] == "publish":
-        from .catalog import publish
-
-        return {"written": publish(layout, disk, job["cutoff"])}
+    if step := _STEPS.get(job["job"]):
+        return step(job, layout, disk)
     raise ValueError(f"there is no job {job['job']!r}")
+
+
+def _compact(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
+    from .compact import compact
+
+    signal = Signal(job["signal"])
+    runs = _uncovered(job["segments"], covered_segments(layout, signal))
+    day = max(job["day"], rollups.read(layout).closed)  # a closed day gets no row any more, however late we are
+    paths = [compact(layout, signal, run, day, disk) for run in runs]
+    manifest.note(layout, signal, day, disk)
+    return {"path": ", ".join(map(str, paths)), "bytes": sum(path.stat().st_size for path in paths)}
+
+
+def _merge(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
+    from .merge import merge
+
+    return {"files": merge(layout, Signal(job["signal"]), job["day"], disk)}
+
+
+def _note(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
+    return {"noted": len(manifest.note(layout, Signal(job["signal"]), job["day"], disk))}
+
+
+def _close(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
+    from .closing import close
+
+    return {"closed": close(layout, job["until"], disk).closed}
+
+
+def _give_up(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
+    doomed = [retention.Day(Signal(day["signal"]), day["day"], day["files"], day["bytes"]) for day in job["days"]]
+    return {"raw_since": retention.give_up(layout, disk, doomed, time.time()).raw_since}
+
+
+def _remove(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
+    reasons = {(Signal(signal), day): reason for signal, day, reason in job["reasons"]}
+    return {"removed": [asdict(day) for day in retention.remove(layout, disk, time.time(), reasons)]}
+
+
+def _publish(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
+    from .catalog import publish
+
+    return {"written": publish(layout, disk, job["cutoff"])}
+
+
+_STEPS: dict[str, Callable[[dict[str, Any], Layout, Disk], dict[str, Any]]] = {
+    "compact": _compact,
+    "merge": _merge,
+    "note": _note,
+    "close": _close,
+    "give up": _give_up,
+    "remove": _remove,
+    "publish": _publish,
+}
 
 
 def _uncovered(numbers: list[int], covered: set[int]) -> list[list[int]]:
