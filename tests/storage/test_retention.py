@@ -167,10 +167,10 @@ def test_a_disk_that_fails_at_any_step_leaves_right_totals(home: Path, step: str
                 raise OSError(errno.EIO, "told to fail")
             super().write(path, data, mode)
 
-        def move(self, old: Path, new: Path) -> None:
+        def move(self, path: Path, target: Path) -> None:
             if step == "move":
                 raise OSError(errno.EIO, "told to fail")
-            super().move(old, new)
+            super().move(path, target)
 
     doomed = retention.due(layout, TODAY, limits(2))
     retention.give_up(layout, DISK, doomed, 1.0)

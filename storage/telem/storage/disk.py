@@ -215,12 +215,6 @@ class Disk:
         finally:
             os.close(descriptor)
 
-    def move(self, old: Path, new: Path) -> None:
-        """Give a directory another name, durably; there must be none of that name."""
-        old.rename(new)
-        self.sync_directory(new.parent)
-        self.sync_directory(old.parent)
-
     def empty(self, path: Path) -> None:
         """Cut a file to nothing; its name stays, for readers that have listed it."""
         os.truncate(path, 0)
