@@ -1,4 +1,4 @@
-"""The README's commands are run, in order, in a home of their own."""
+"""The commands of the README and of the quickstart are run, in order, in a home of their own."""
 
 from __future__ import annotations
 
@@ -9,28 +9,38 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 SHELL_BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ELSEWHERE = ("make ", "pipx ")
 """Commands that set up what this test runs in."""
 
 
-def commands() -> list[str]:
-    """Lines of the README's shell blocks, without those that install."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+ASKING = ("telem-agent setup", "telem-agent uninstall")
+"""Commands that ask somebody, where here is nobody."""
+
+
+def commands(page: str) -> list[str]:
+    """Lines of a page's shell blocks, without those that install."""
+    text = (ROOT / page).read_text(encoding="utf-8")
     lines = [line for block in SHELL_BLOCK.findall(text) for line in block.splitlines()]
-    return [line for line in lines if line and not line.startswith(ELSEWHERE)]
+    lines = [line for line in lines if line and not line.startswith(ELSEWHERE)]
+    return [f"{line} --yes" if line.startswith(ASKING) else line for line in lines]
 
 
-def test_the_commands_of_the_readme_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+def test_the_commands_of_a_page_run(page: str, tmp_path: Path) -> None:
     """Every command ends well, from `start` to removing the folder, and nothing is left of it."""
     home = tmp_path / "home"
-    home.mkdir()
+    (home / ".claude").mkdir(parents=True)
     tools = tmp_path / "bin"
     tools.mkdir()
     for name in ("telem-agent", "duckdb"):
         (tools / name).symlink_to(Path(sys.executable).with_name(name))
-    script = "\n".join(["set -eu", *commands()])
+    work = tmp_path / "work"
+    shutil.copytree(ROOT / ".claude", work / ".claude")
+    script = "\n".join(["set -eu", f"cd {work}", *commands(page)])
     environment = {
         "HOME": str(home),
         "PATH": f"{tools}:{os.environ['PATH']}",
