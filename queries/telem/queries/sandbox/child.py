@@ -32,6 +32,7 @@ OVERHEAD_MB = 1024
 """Address space besides DuckDB's own memory: the interpreter, libraries and stacks reserve 0.8 GB of it."""
 
 BATCH_ROWS = 2048
+FRAME_BYTES = 1 << 20
 
 
 def main(arguments: list[str]) -> None:
@@ -113,7 +114,32 @@ class Child:
             for batch in answer.batches(BATCH_ROWS):
                 self.send(Frame(Kind.DATA, rows_json(batch, types)))
             return
-        raise QueryError(f"There is no format {question.form}.", "", Problem.FORMAT)
+        from telem.queries import formats
+
+        if formats.is_binary(question.form):
+            from telem.queries.formats.binary import write
+
+            write(question.form, answer, self._send_data)
+            return
+        writer = formats.writer(question.form, answer.columns)
+        if writer is None:
+            for _ in answer.batches(BATCH_ROWS):
+                continue
+            return
+        self._send_data(_bytes(writer.start()))
+        for batch in answer.batches(BATCH_ROWS):
+            self._send_data(_bytes(writer.rows(batch)))
+        self._send_data(_bytes(writer.finish(answer.count, answer.elapsed_ms / 1000)))
+
+    def _send_data(self, data: bytes) -> None:
+        """Send a piece of the answer, in frames of a bounded size."""
+        for start in range(0, len(data), FRAME_BYTES):
+            self.send(Frame(Kind.DATA, data[start : start + FRAME_BYTES]))
+
+
+def _bytes(text: str) -> bytes:
+    """Text as UTF-8; bytes that were none (of a BLOB) as they were."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _end(answer: Answer) -> Frame:

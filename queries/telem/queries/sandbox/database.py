@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from telem.queries.files import files_of
+from telem.queries.formats import is_binary
 from telem.queries.gate import Checked, check
 from telem.queries.problems import explained
 from telem.queries.table import ColumnInfo, Problem, QueryError
@@ -94,14 +95,21 @@ class Database:
             for attempt in range(_ATTEMPTS):
                 try:
                     self._refresh(checked)
-                    cursor = self.connection.execute(question.sql, params or None)
-                    break
+                    return self._begin(question, params, started_s)
                 except duckdb.IOException as error:
                     # A file vanished since it was listed (retention, merging): the list is made again, once.
                     if attempt + 1 == _ATTEMPTS or not any(text in str(error) for text in _VANISHED):
                         raise
         except duckdb.Error as error:
             raise explained(error, limits) from error
+        raise AssertionError
+
+    def _begin(self, question: Question, params: dict[str, object], started_s: float) -> Answer:
+        if is_binary(question.form):
+            relation = self.connection.sql(question.sql, params=params or None)
+            columns = zip(relation.columns, relation.types, strict=True)
+            return Answer(relation, tuple(ColumnInfo(name, str(kind)) for name, kind in columns), question, started_s)
+        cursor = self.connection.execute(question.sql, params or None)
         columns = tuple(ColumnInfo(str(item[0]), str(item[1])) for item in cursor.description or ())
         return Answer(cursor, columns, question, started_s)
 
@@ -131,7 +139,7 @@ class Answer:
 
     def __init__(
         self,
-        cursor: duckdb.DuckDBPyConnection,
+        cursor: Any,
         columns: tuple[ColumnInfo, ...],
         question: Question,
         started_s: float,
@@ -176,8 +184,30 @@ class Answer:
             raise QueryError(message, "Add a LIMIT, or raise the limit.", Problem.TOO_MANY_ROWS)
 
     def arrow(self, size: int) -> Any:
-        """The rows as a stream of Arrow record batches; imports pyarrow."""
+        """A reader of the rows as Arrow record batches; imports pyarrow."""
         return self._cursor.to_arrow_reader(size)
+
+    def limited(self, reader: Any) -> Iterator[Any]:
+        """Its batches, up to the limit.
+
+        Raises:
+            QueryError: no further row can be had.
+        """
+        left = self._question.limits.rows
+        try:
+            for batch in reader:
+                kept = batch.slice(0, left)
+                self.truncated = batch.num_rows > left
+                left -= kept.num_rows
+                self.count += kept.num_rows
+                yield kept
+                if self.truncated:
+                    self._stop()
+                    return
+        except OSError as error:  # Arrow's error, in which DuckDB's is a text
+            kinds = {"INTERRUPT": duckdb.InterruptException, "Out of Memory": duckdb.OutOfMemoryException}
+            kind = next((kind for word, kind in kinds.items() if word in str(error)), duckdb.Error)
+            raise explained(kind(str(error)), self._question.limits) from error
 
 
 def _bound(needed: set[str], given: Mapping[str, object]) -> dict[str, object]:
