@@ -32,12 +32,13 @@ from telem.sanitize.tombs import Tombs
 from telem.storage.disk import Disk
 from telem.storage.inventory import sizes
 from telem.storage.journal import Journal
-from telem.storage.keys import load_key, load_token
+from telem.storage.keys import load_key
 from telem.storage.ledger import REMEMBER_S, Ledger
 from telem.storage.recovery import recover
 from telem.storage.seen import Seen
 
 from . import reserve
+from .askers import Askers
 from .audit import Audit
 from .damage import DamageWatch
 from .doors import Doors
@@ -48,11 +49,13 @@ from .handover import HandoverDoor, Predecessor
 from .http import OtlpHttp
 from .ingest import Committer, Ingest
 from .keeper import Keeper
-from .local import Local
+from .local import HEADERS, Local
 from .policies import OFF_WARNING, PolicyWatch, load_policy
+from .query_http import SqlDoor
 from .retention import Retention, limits_of
 from .sockets import listen, port
 from .switchboard import Misdialled, Switchboard
+from .tokens import Tokens
 from .transcripts.watching import Watch
 
 if TYPE_CHECKING:
@@ -104,6 +107,7 @@ class Daemon:
         self._before: Predecessor | None = None
         self._successor: Successor | None = None
         self._doors: Doors
+        self._askers: Askers
         self._handover: HandoverDoor
         self._lock: Lock
         self._sockets: dict[str, socket.socket] = {}
@@ -148,7 +152,7 @@ class Daemon:
             self.layout, self.ingest.committers, waiting, self.config.segment_age_s, self.disk, retention, self._seen
         )
         self.damage = DamageWatch(self.layout, self.disk, self.keeper)
-        for loop in (self.keeper, self.damage, self.policy, self.audit, Watch(self.config)):
+        for loop in (self.keeper, self.damage, self.policy, self.audit, self._askers, Watch(self.config)):
             stack.push_async_callback(_cancel, asyncio.create_task(loop.run()))
         self._announce(stack)
         for one in handed:
@@ -261,7 +265,10 @@ class Daemon:
             **reserve.routes(self.ingest.committers),
         }
         guard = Guard(port(listener), config.allowed_hosts)
-        local = Local(guard, load_token(self.layout, self.disk), actions).server()
+        self._askers = Askers(self.layout)
+        stack.push_async_callback(self._askers.close)
+        sql = SqlDoor(self._askers, lambda _asked: None, HEADERS)
+        local = Local(guard, Tokens(self.layout, self.disk), actions, sql).server()
         await self._doors.open("query_port", listener, local, local)
         self._handover = HandoverDoor(f"{folder}/handover", self._sockets, self._lock.fileno(), self._leave_to)
         self._handover.open()

@@ -1,66 +1,114 @@
-"""The query port's door: is it alive, how is it, and what the command line asks of a running daemon."""
+"""The query port's door: is it alive, how is it, what the command line asks of a running daemon, and questions in SQL.
+
+Without a token it answers `/ping` only. Control is the owner's; whoever has another token may ask, and no more.
+"""
 
 from __future__ import annotations
 
-import hmac
 import logging
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from aiohttp import web
 
+from telem.queries import clickhouse
+
+from .tokens import HOW
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from .guard import Guard
+    from .query_http import SqlDoor
+    from .tokens import Tokens
 
 log = logging.getLogger(__name__)
 
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_METHODS = ("GET", "HEAD", "POST")
 
 
 class Local:
     """Answers on the query port.
 
     Args:
-        actions: by method and path, what needs the token; each answers with something JSON can hold.
+        actions: by method and path, what only the owner may have; each answers with something JSON can hold.
     """
 
     def __init__(
-        self, guard: Guard, token: str, actions: Mapping[tuple[str, str], Callable[[], Awaitable[Any]]]
+        self,
+        guard: Guard,
+        tokens: Tokens,
+        actions: Mapping[tuple[str, str], Callable[[], Awaitable[Any]]],
+        sql: SqlDoor,
     ) -> None:
         self._guard = guard
-        self._token = token
+        self._tokens = tokens
         self._actions = actions
+        self._sql = sql
 
     def server(self) -> web.Server:
-        """The protocol factory for a listening socket."""
-        return web.Server(self.handle, access_log=None)
+        """The protocol factory for a listening socket. A client that hangs up takes its question with it."""
+        return web.Server(
+            self.handle, access_log=None, handler_cancellation=True, auto_decompress=False, max_line_size=64 * 1024
+        )
 
-    async def handle(self, request: web.BaseRequest) -> web.Response:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
         if reason := self._guard.refusal(request.headers):
             return _text(403, reason)
-        if request.path == "/ping":
+        if answer := self._without_token(request):
+            return answer
+        caller = self._tokens.caller(request.headers, request.query)
+        if caller is None:
+            return _unknown()
+        if request.path == "/":
+            return await self._sql.ask(request, caller)
+        if not caller.owner:
+            return _text(403, f"{request.path} is for the owner's token; {caller.name} may ask questions, at /")
+        if request.path == "/ask":
+            return await self._sql.ask_frames(request, caller)
+        return await self._act(request)
+
+    def _without_token(self, request: web.BaseRequest) -> web.Response | None:
+        """What anybody is answered; None when a token decides."""
+        method, path = request.method, request.path
+        if path in ("/ping", "/replicas_status") or (path == "/" and method == "GET" and "query" not in request.query):
             return _text(200, "Ok.")
-        action = self._actions.get((request.method, request.path))
-        if action is None:
-            return _text(404, f"there is nothing at {request.method} {request.path}; ask with: telem-agent query")
-        if not self._allowed(request):
-            return _text(
-                401, "this needs the token: Authorization: Bearer <what the file `token` in the data folder holds>"
-            )
+        if (method, path) in self._actions:
+            return None
+        if path not in ("/", "/ask"):
+            return _text(404, f"there is nothing at {method} {path}; ask with: telem-agent query")
+        if method not in _METHODS:
+            return _text(405, f"{method} is not possible here; questions come by GET or POST")
+        return None
+
+    async def _act(self, request: web.BaseRequest) -> web.Response:
         try:
-            said = orjson.dumps(await action())
+            said = orjson.dumps(await self._actions[request.method, request.path]())
         except Exception as error:
             log.exception("%s %s failed", request.method, request.path)
             return _text(503, f"{type(error).__name__}: {error}")
-        return web.Response(body=said, content_type="application/json", headers=_HEADERS)
+        return web.Response(body=said, content_type="application/json", headers=HEADERS)
 
-    def _allowed(self, request: web.BaseRequest) -> bool:
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        return hmac.compare_digest(given.encode("utf-8", "replace"), self._token.encode())
+
+def _unknown() -> web.Response:
+    code = clickhouse.AUTHENTICATION
+    answer = web.Response(status=code.status, text=clickhouse.exception_text(code, HOW), headers=HEADERS)
+    answer.headers["WWW-Authenticate"] = 'Bearer realm="telem-agent"'
+    answer.headers["X-ClickHouse-Exception-Code"] = str(code.number)
+    return answer
 
 
 def _text(status: int, text: str) -> web.Response:
-    return web.Response(status=status, text=text + "\n", headers=_HEADERS)
+    answer = web.Response(status=status, text=text + "\n", headers=HEADERS)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer.headers["Allow"] = ", ".join(_METHODS)
+    return answer

@@ -18,12 +18,17 @@ class Problem(StrEnum):
     TYPE = "type"
     TOO_LONG = "too_long"
     TOO_MANY_ROWS = "too_many_rows"
+    DATA_TYPE = "data_type"
     FORMAT = "format"
+    SETTING = "setting"
+    UNSUPPORTED = "unsupported"
+    DATABASE = "database"
     BUSY = "busy"
     REFUSED = "refused"
     TIMEOUT = "timeout"
     MEMORY = "memory"
     STORAGE = "storage"
+    WORKER = "worker"
     FAILED = "failed"
 
 

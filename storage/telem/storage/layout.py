@@ -5,6 +5,7 @@
   WORKER                              held by the worker that is at work
   daemon.json                         what the running daemon says of itself (pid, ports, start)
   key, token                          secrets, 0600
+  tokens.json                         digests of the tokens made for programs
   key.<day>.retired                   an earlier key, if its owner kept it when it was replaced
   config.toml                         the user's settings
   sanitize.toml                       the user's own sanitizing rules
@@ -81,6 +82,10 @@ class Layout:
     @property
     def token(self) -> Path:
         return self.home / "token"
+
+    @property
+    def tokens(self) -> Path:
+        return self.home / "tokens.json"
 
     @property
     def config(self) -> Path:

@@ -7,12 +7,13 @@ says where they differ from ClickHouse's.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from telem.queries.table import Problem, QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from telem.queries.table import ColumnInfo
 
@@ -106,29 +107,19 @@ def writer(name: str, columns: Sequence[ColumnInfo]) -> Writer | None:
     """
     from . import json, tabular
 
-    match find(name).name:
-        case "TabSeparated":
-            return tabular.TabSeparated(columns)
-        case "TabSeparatedWithNames":
-            return tabular.TabSeparated(columns, names=True)
-        case "TabSeparatedWithNamesAndTypes":
-            return tabular.TabSeparated(columns, names=True, types=True)
-        case "CSV":
-            return tabular.Csv(columns)
-        case "CSVWithNames":
-            return tabular.Csv(columns, names=True)
-        case "JSON":
-            return json.Document(columns)
-        case "JSONCompact":
-            return json.Document(columns, compact=True)
-        case "JSONEachRow":
-            return json.EachRow(columns)
-        case "JSONCompactEachRow":
-            return json.EachRow(columns, compact=True)
-        case "Vertical":
-            return tabular.Vertical(columns)
-        case "Markdown":
-            return tabular.Markdown(columns)
-        case "Pretty":
-            return tabular.Pretty(columns)
-    return None
+    makers: dict[str, Callable[[Sequence[ColumnInfo]], Writer]] = {
+        "TabSeparated": tabular.TabSeparated,
+        "TabSeparatedWithNames": partial(tabular.TabSeparated, names=True),
+        "TabSeparatedWithNamesAndTypes": partial(tabular.TabSeparated, names=True, types=True),
+        "CSV": tabular.Csv,
+        "CSVWithNames": partial(tabular.Csv, names=True),
+        "JSON": json.Document,
+        "JSONCompact": partial(json.Document, compact=True),
+        "JSONEachRow": json.EachRow,
+        "JSONCompactEachRow": partial(json.EachRow, compact=True),
+        "Vertical": tabular.Vertical,
+        "Markdown": tabular.Markdown,
+        "Pretty": tabular.Pretty,
+    }
+    make = makers.get(find(name).name)
+    return make(columns) if make else None

@@ -22,7 +22,7 @@ PRETTY_CELL_CHARS_MAX = 10_000
 
 
 class TabSeparated:
-    """A row a line, values between tabs; NULL is \\N."""
+    r"""A row a line, values between tabs; NULL is \N."""
 
     def __init__(self, columns: Sequence[ColumnInfo], *, names: bool = False, types: bool = False) -> None:
         self._columns = columns
@@ -58,13 +58,13 @@ def _tab_writer(kind: str) -> Callable[[object], str]:
     write = text_writer(kind)
     if NUMBERS.match(kind) or kind.startswith(("TIMESTAMP", "DATE", "BOOLEAN", "UUID")):
         return write
-    if kind.endswith(")") or kind.endswith("]"):
+    if kind.endswith((")", "]")):
         return write  # nested texts are escaped where they are quoted
     return lambda value: escaped(write(value))
 
 
 class Csv:
-    """A row a line, texts in double quotes; NULL is \\N."""
+    r"""A row a line, texts in double quotes; NULL is \N."""
 
     def __init__(self, columns: Sequence[ColumnInfo], *, names: bool = False) -> None:
         self._columns = columns
@@ -229,7 +229,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _rule(indent: int, widths: Sequence[int], signs: str) -> str:
-    start, line, between, end = signs
+    start, line, between, end = (*signs,)
     return " " * indent + start + between.join(line * (size + 2) for size in widths) + end + "\n"
 
 

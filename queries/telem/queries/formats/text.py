@@ -8,14 +8,12 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Write = Callable[[object], str]
+Write = Callable[[object], str]
 
 _ESCAPES = {"\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0", "\\": "\\\\", "'": "\\'"}
 _ESCAPED = re.compile(r"[\b\f\n\r\t\0\\']")
@@ -80,7 +78,7 @@ def _digits(text: str) -> str:
 
 def decimal_text(value: object) -> str:
     """Without zeros at the end."""
-    text = format(value, "f")  # type: ignore[type-var]
+    text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -94,34 +92,33 @@ def moment_text(value: object) -> str:
 
 def plain(value: object) -> str:
     """Any value as text, by what it is; arrays, tuples and maps in ClickHouse's spelling."""
-    match value:
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case float():
-            return float_text(value)
-        case Decimal():
-            return decimal_text(value)
-        case datetime():
-            return moment_text(value)
-        case date():
-            return value.isoformat()
-        case time():
-            return f"{value:%H:%M:%S.%f}"
-        case timedelta():
-            return f"{float_text(value.total_seconds())} s"
-        case bytes():
-            return value.decode("utf-8", "surrogateescape")
-        case list():
-            return f"[{','.join(map(quoted, value))}]"
-        case tuple():
-            return f"[{','.join(map(quoted, value))}]"
-        case dict():
-            return f"{{{','.join(f'{quoted(name)}:{quoted(item)}' for name, item in value.items())}}}"
-    return str(value)
+    write = next((write for kind, write in _BY_KIND if isinstance(value, kind)), str)
+    return write(value)
+
+
+def _array(value: Any) -> str:
+    return f"[{','.join(map(quoted, value))}]"
+
+
+def _map(value: Any) -> str:
+    return f"{{{','.join(f'{quoted(name)}:{quoted(item)}' for name, item in value.items())}}}"
+
+
+_BY_KIND: tuple[tuple[type | tuple[type, ...], Callable[[Any], str]], ...] = (
+    (str, str),
+    (bool, lambda value: "true" if value else "false"),
+    (int, str),
+    (float, float_text),
+    (Decimal, decimal_text),
+    (datetime, moment_text),
+    (date, date.isoformat),
+    (time, lambda value: f"{value:%H:%M:%S.%f}"),
+    (timedelta, lambda value: f"{float_text(value.total_seconds())} s"),
+    (bytes, lambda value: value.decode("utf-8", "surrogateescape")),
+    ((list, tuple), _array),
+    (dict, _map),
+)
+"""Kinds of values, each before those it is one of too: a bool is an int, a datetime a date."""
 
 
 def structure(value: object) -> str:

@@ -33,6 +33,7 @@ NUMBERS = re.compile(r"(?:U?(?:TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DE
 TO_THE_RIGHT = re.compile(rf"(?:{NUMBERS.pattern[:-1]}|DATE|TIME[^\[]*)$")
 """Types whose values ClickHouse sets to the right in Pretty and Markdown."""
 
+_PLAIN = re.compile(r"[A-Za-z_]\w*")
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 _LIST = re.compile(r"(.*)\[\d*\]", re.DOTALL)
 
@@ -59,7 +60,8 @@ def _member(text: str) -> str:
     if match is None:
         return type_name(text)
     name = match[1][1:-1].replace('""', '"') if match[1].startswith('"') else match[1]
-    return f"{name if re.fullmatch(r'[A-Za-z_]\w*', name) else f'`{name}`'} {type_name(match[2])}"
+    written = name if _PLAIN.fullmatch(name) else f"`{name}`"
+    return f"{written} {type_name(match[2])}"
 
 
 def split(text: str) -> list[str]:

@@ -104,7 +104,7 @@ class Child:
         except MemoryError:
             self.send(failure(QueryError("The question needs more memory than it may have.", "", Problem.MEMORY)))
         except Exception as error:  # noqa: BLE001 (told to the parent, which has a log)
-            self.send(failure(QueryError(f"{type(error).__name__}: {error}")))
+            self.send(failure(QueryError(f"{type(error).__name__}: {error}", "", Problem.WORKER)))
 
     def _write(self, question: Question, answer: Answer) -> None:
         if question.form == ROWS:

@@ -107,8 +107,8 @@ class Database:
     def _begin(self, question: Question, params: dict[str, object], started_s: float) -> Answer:
         if is_binary(question.form):
             relation = self.connection.sql(question.sql, params=params or None)
-            columns = zip(relation.columns, relation.types, strict=True)
-            return Answer(relation, tuple(ColumnInfo(name, str(kind)) for name, kind in columns), question, started_s)
+            named = zip(relation.columns, relation.types, strict=True)
+            return Answer(relation, tuple(ColumnInfo(name, str(kind)) for name, kind in named), question, started_s)
         cursor = self.connection.execute(question.sql, params or None)
         columns = tuple(ColumnInfo(str(item[0]), str(item[1])) for item in cursor.description or ())
         return Answer(cursor, columns, question, started_s)

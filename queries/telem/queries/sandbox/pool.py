@@ -37,13 +37,14 @@ class Pool:
         Raises:
             QueryError: there is no answer, or no more of it.
         """
-        worker = self._take(question.limits) or Worker(self._layout, question.limits)
+        worker = self.take(question.limits)
         try:
             yield from worker.ask(question)
         finally:
-            self._give_back(worker)
+            self.give_back(worker)
 
-    def _take(self, limits: Limits) -> Worker | None:
+    def take(self, limits: Limits) -> Worker:
+        """A child for a question under these limits; it goes back with `give_back`, whatever became of it."""
         now = fingerprint(self._layout)
         with self._lock:
             unfit = [worker for worker in self._warm if not worker.fits(limits) or worker.fingerprint != now]
@@ -51,9 +52,10 @@ class Pool:
             found = self._warm.pop() if self._warm else None
         for worker in unfit:
             worker.kill()
-        return found
+        return found or Worker(self._layout, limits)
 
-    def _give_back(self, worker: Worker) -> None:
+    def give_back(self, worker: Worker) -> None:
+        """Keep a child for the next question, if it is fit for one."""
         with self._lock:
             if worker.fits(worker.limits) and len(self._warm) < WARM_MAX:
                 self._warm.append(worker)

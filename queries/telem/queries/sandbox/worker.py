@@ -95,7 +95,7 @@ class Worker:
         """
         fit, self._fit = self._fit, False
         if not fit:
-            raise QueryError("This worker is busy or gone.")
+            raise QueryError("This worker is busy or gone.", "", Problem.WORKER)
         try:
             self._questions += 1
             self._send(question.frame())
@@ -134,7 +134,7 @@ class Worker:
         try:
             frame = read_frame(clock.read)
         except FrameError as error:
-            raise QueryError(f"The worker said something unexpected: {error}.") from error
+            raise QueryError(f"The worker said something unexpected: {error}.", "", Problem.WORKER) from error
         if frame is None:
             raise self._death(limits)
         return frame, clock.waited_s
@@ -151,6 +151,10 @@ class Worker:
     def resident_mb(self) -> float:
         """Its memory at this moment, in MiB; 0 when the system does not say."""
         return resident_mb(self.pid)
+
+    def abort(self) -> None:
+        """End it from another thread than the one that waits for its answer, which then hears of it."""
+        self._process.kill()
 
     def kill(self) -> None:
         """End it at once, if it has not ended yet."""
@@ -177,7 +181,7 @@ class Worker:
         if "memory" in last.lower() or "bad_alloc" in last:
             return too_large(limits)
         hint = "Nothing is lost by that; the next question is answered. Ask in smaller steps."
-        return QueryError(f"The worker that answers questions ended: {last}.", hint)
+        return QueryError(f"The worker that answers questions ended: {last}.", hint, Problem.WORKER)
 
 
 class _Clock:

@@ -1,0 +1,126 @@
+"""The daemon's children that answer questions: how many at once, how long one waits for its turn, how long they stay.
+
+Reading from a child blocks, so it is done in threads; the event loop only passes on what they read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from telem.queries.sandbox.pool import IDLE_S, Pool
+from telem.queries.table import Problem, QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Generator
+
+    from telem.queries.sandbox.frames import Frame, Question
+    from telem.queries.sandbox.worker import Worker
+    from telem.storage.layout import Layout
+
+    Result = TypeVar("Result")
+
+AT_ONCE = 2 if (os.cpu_count() or 1) > 1 else 1
+"""Questions answered at the same time; each has two threads of low priority, and telemetry comes first."""
+
+WAITING_MAX = 32
+WAIT_S = 30.0
+"""For a turn. Whoever comes when so many wait already, or waits as long, is told to come again."""
+
+REAP_EVERY_S = 10.0
+
+
+class Askers:
+    """Answers questions of one home."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._pool = Pool(layout)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
+        self._threads = ThreadPoolExecutor(AT_ONCE * 2, "asker")
+
+    async def run(self) -> None:
+        """End children that nobody has asked anything for a while, for ever."""
+        while True:
+            await asyncio.sleep(min(REAP_EVERY_S, IDLE_S))
+            await self._in_thread(self._pool.reap)
+
+    async def close(self) -> None:
+        """End all children."""
+        await self._in_thread(self._pool.close)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    @asynccontextmanager
+    async def answer(self, question: Question) -> AsyncIterator[Answering]:
+        """An answer under way. Whoever leaves before its end, or is cancelled, ends its child.
+
+        Raises:
+            QueryError: no turn, no answer, or no more of it.
+        """
+        await self._turn()
+        try:
+            worker = await self._in_thread(self._pool.take, question.limits)
+            answering = Answering(worker, question, self._threads)
+            try:
+                yield answering
+            except BaseException:
+                worker.abort()
+                raise
+            finally:
+                await asyncio.shield(self._in_thread(self._finish, worker, answering))
+        finally:
+            self._turns.release()
+
+    def _finish(self, worker: Worker, answering: Answering) -> None:
+        answering.close()
+        self._pool.give_back(worker)
+
+    async def _turn(self) -> None:
+        if self._waiting >= WAITING_MAX:
+            raise _busy()
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise _busy() from None
+        finally:
+            self._waiting -= 1
+
+    async def _in_thread(self, function: Callable[..., Result], *arguments: object) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+
+
+class Answering:
+    """Frames of an answer, one after another."""
+
+    def __init__(self, worker: Worker, question: Question, threads: ThreadPoolExecutor) -> None:
+        self._frames: Generator[Frame] = worker.ask(question)
+        self._threads = threads
+        self._lock = threading.Lock()
+
+    async def next(self) -> Frame | None:
+        """The next frame, None after the last.
+
+        Raises:
+            QueryError: there is none.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._next)
+
+    def _next(self) -> Frame | None:
+        with self._lock:
+            return next(self._frames, None)
+
+    def close(self) -> None:
+        """Read no more; waits for a thread that still does."""
+        with self._lock:
+            self._frames.close()
+
+
+def _busy() -> QueryError:
+    message = f"{AT_ONCE} questions are being answered and others wait."
+    return QueryError(message, "Ask again in a moment.", Problem.BUSY)
