@@ -22,7 +22,7 @@ _LONG = [
     "SELECT " + "-" * 9_999 + " 1",
     "SELECT " + "NOT " * 9_999 + "true",
     "SELECT 'x" + "y" * 70_000 + "'",
-    "SELECT 1 -- \x00",
+    "SELECT 1 /* \x00 */ + 1",
     "SELECT 1 WHERE 'a' = '\x00' ; DROP VIEW events",
 ]
 

@@ -148,7 +148,7 @@ def test_unknown_table_lists_the_tables(store: Layout) -> None:
     with pytest.raises(QueryError) as caught:
         run(store, "SELECT * FROM nothing_like_it")
     assert caught.value.problem is Problem.UNKNOWN_TABLE
-    assert "api_requests, computed_costs, daily_metrics, events" in caught.value.hint
+    assert "api_errors, api_requests, computed_costs, daily_metrics, " in caught.value.hint
 
 
 def test_nothing_recorded_is_an_answer(empty_store: Layout, tmp_path: Path) -> None:

@@ -67,6 +67,8 @@ class Askers:
             answering = Answering(worker, question, self._threads)
             try:
                 yield answering
+            except QueryError:
+                raise  # the child said so, and lives; or the answer is left, and closing it ends the child
             except BaseException:
                 worker.abort()
                 raise

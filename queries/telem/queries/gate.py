@@ -126,9 +126,9 @@ def _kind(statement: Any) -> str:
 
 
 def _check_tree(connection: duckdb.DuckDBPyConnection, sql: str, private: bool) -> Checked:
-    row = connection.execute("SELECT json_serialize_sql($1::VARCHAR)", [sql]).fetchone()
+    rows = connection.execute("SELECT json_serialize_sql($1::VARCHAR)", [sql]).fetchall()
     try:
-        tree = orjson.loads(row[0]) if row else {"error": True}
+        tree = orjson.loads(rows[0][0]) if rows else {"error": True}
     except orjson.JSONDecodeError as error:
         raise QueryError("The statement is nested too deeply.", "Ask in smaller steps.", Problem.REFUSED) from error
     if tree.get("error") or not tree.get("statements"):
@@ -223,8 +223,8 @@ def _check_function(connection: duckdb.DuckDBPyConnection, item: dict[str, Any])
         return
     near = difflib.get_close_matches(name.lower(), functions(), n=1)
     hint = f"Did you mean {near[0]}?" if near else "FROM duckdb_functions() lists DuckDB's; most of them may be used."
-    row = connection.execute("SELECT 1 FROM duckdb_functions() WHERE function_name = $1 LIMIT 1", [name.lower()])
-    if row.fetchone():
+    found = connection.execute("SELECT 1 FROM duckdb_functions() WHERE function_name = $1 LIMIT 1", [name.lower()])
+    if found.fetchall():
         message = f"The function {name} is not among those that a question may use."
         raise QueryError(message, "", Problem.REFUSED, _position(item))
     raise QueryError(f"There is no function {name}.", hint, Problem.UNKNOWN_FUNCTION, _position(item))

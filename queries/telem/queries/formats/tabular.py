@@ -203,16 +203,17 @@ class Pretty:
         for row in self._rows:
             for index, lines in enumerate(row):
                 widths[index] = max(widths[index], *map(width, lines))
+        header = [_cell([name], 0, size, side) for name, size, side in zip(names, widths, right, strict=True)]
         indent = max(len(str(len(self._rows))) + 2, 3)
-        parts = [_rule(indent, widths, "┏━┳┓"), _pretty_line(" " * indent, names, widths, right, "┃")]
+        parts = [_rule(indent, widths, "┏━┳┓"), f"{' ' * indent}┃{'┃'.join(header)}┃\n"]
         parts.append(_rule(indent, widths, "┡━╇┩"))
         for number, row in enumerate(self._rows, 1):
             if number > 1:
                 parts.append(_rule(indent, widths, "├─┼┤"))
             label = f"{number}. ".rjust(indent)
             for index in range(max(map(len, row))):
-                cells = [lines[index] if index < len(lines) else "" for lines in row]
-                parts.append(_pretty_line(label if index == 0 else " " * indent, cells, widths, right, "│"))
+                cells = [_cell(lines, index, size, side) for lines, size, side in zip(row, widths, right, strict=True)]
+                parts.append(f"{label if index == 0 else ' ' * indent}│{'│'.join(cells)}│\n")
         parts.append(_rule(indent, widths, "└─┴┘"))
         if self._count > len(self._rows):
             parts.append(f"Showed {len(self._rows)} out of {self._count} rows.\n")
@@ -220,24 +221,21 @@ class Pretty:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines of a cell: where one ends and the next begins is marked, as ClickHouse does."""
+    """The lines of a cell."""
     if len(text) > PRETTY_CELL_CHARS_MAX:
         text = text[:PRETTY_CELL_CHARS_MAX] + "⋯"
-    lines = [visible(line) for line in text.split("\n")]
-    last = len(lines) - 1
-    return [f"{'↳' if index else ''}{line}{'↴' if index < last else ''}" for index, line in enumerate(lines)]
+    return [visible(line) for line in text.split("\n")]
+
+
+def _cell(lines: Sequence[str], index: int, size: int, to_the_right: bool) -> str:
+    """One line of a cell; marks on its sides say that it goes on from the line above, or on the one below."""
+    line = lines[index] if index < len(lines) else ""
+    space = " " * (size - width(line))
+    before = "↳" if 0 < index < len(lines) else " "
+    after = "↴" if index < len(lines) - 1 else " "
+    return f"{before}{space}{line}{after}" if to_the_right else f"{before}{line}{space}{after}"
 
 
 def _rule(indent: int, widths: Sequence[int], signs: str) -> str:
     start, line, between, end = (*signs,)
     return " " * indent + start + between.join(line * (size + 2) for size in widths) + end + "\n"
-
-
-def _pretty_line(label: str, cells: Sequence[str], widths: Sequence[int], right: Sequence[bool], bar: str) -> str:
-    parts = []
-    for cell, size, to_the_right in zip(cells, widths, right, strict=True):
-        space = " " * (size - width(cell))
-        marked = cell.endswith("↴")
-        padded = f"{space}{cell} " if to_the_right else f"{cell}{space}{'' if marked and not space else ' '}"
-        parts.append(f" {padded}")
-    return f"{label}{bar}{bar.join(parts)}{bar}\n"

@@ -77,6 +77,12 @@ class Database:
         execute("SET enable_external_access = false")
         execute("SET lock_configuration = true")
 
+    def _abort(self) -> None:
+        """Give up what is left of the last answer; DuckDB does nothing else before (1.5 has no such call, or need)."""
+        abort = getattr(self.connection, "abort", None)
+        if abort is not None:
+            abort()
+
     def close(self) -> None:
         """Let go of it."""
         self.connection.close()
@@ -89,6 +95,7 @@ class Database:
         """
         started_s = time.perf_counter()
         limits = question.limits
+        self._abort()
         try:
             checked = check(self.connection, question.sql, limits, private=question.private)
             params = _bound(checked.parameters, question.params)
@@ -185,7 +192,10 @@ class Answer:
 
     def arrow(self, size: int) -> Any:
         """A reader of the rows as Arrow record batches; imports pyarrow."""
-        return self._cursor.to_arrow_reader(size)
+        try:
+            return self._cursor.to_arrow_reader(size)
+        except duckdb.Error as error:
+            raise explained(error, self._question.limits) from error
 
     def limited(self, reader: Any) -> Iterator[Any]:
         """Its batches, up to the limit.

@@ -1,0 +1,6 @@
+SELECT b::BOOLEAN b, i8::TINYINT i8, i64::BIGINT i64, u64::UBIGINT u64, i128::HUGEINT i128, f::DOUBLE f, f32::FLOAT f32, d::DECIMAL(18,9) d, s::VARCHAR s, dt::DATE dt, ts::TIMESTAMPTZ ts, tn::TIMESTAMP tn, u::UUID u, l::INTEGER[] l, ls::VARCHAR[] ls, t::STRUCT(a INTEGER, b VARCHAR) t, m::MAP(VARCHAR, INTEGER) m, ord::UTINYINT ord FROM (VALUES
+(true,-5,9007199254740993,18446744073709551615,170141183460469231731687303715884105727,0.1::DOUBLE,1.5,1.5,E'a\tb\nc\\d\'e"f, é 漢 ' || chr(0) || ' ' || chr(7) || ' ' || chr(8) || chr(12) || chr(13) || '/','2026-11-01','2026-11-01 12:34:56.789Z','2026-11-01 12:34:56.789','61f0c404-5cb3-11e7-907b-a6006ad3dba0',[1,NULL],['x''y',NULL,E'a\tb\\n'],{'a':1,'b':'q'},MAP{'k':1,'l"':2},0),
+(NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,[],[],{'a':NULL,'b':NULL},MAP{},1),
+(false,0,-1,0,-1,1e300,-0.0::DOUBLE,-0.000000001,'','1970-01-01','1970-01-01 00:00:00Z','1970-01-01 00:00:00','00000000-0000-0000-0000-000000000000',[0],[''],{'a':0,'b':''},MAP{'':0},2),
+(true,1,1,1,1,'nan'::DOUBLE,'inf',100,' lead','2026-01-01','2026-11-01 12:34:56.000001Z','2026-11-01 12:34:56','61f0c404-5cb3-11e7-907b-a6006ad3dba0',[],[],{'a':0,'b':''},MAP{},3)
+) v(b,i8,i64,u64,i128,f,f32,d,s,dt,ts,tn,u,l,ls,t,m,ord) ORDER BY ord
