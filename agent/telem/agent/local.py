@@ -40,6 +40,7 @@ class Local:
 
     Args:
         actions: by method and path, what only the owner may have; each answers with something JSON can hold.
+        sql: answers questions; without it there is nothing to ask here.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Local:
         guard: Guard,
         tokens: Tokens,
         actions: Mapping[tuple[str, str], Callable[[], Awaitable[Any]]],
-        sql: SqlDoor,
+        sql: SqlDoor | None = None,
     ) -> None:
         self._guard = guard
         self._tokens = tokens
@@ -69,11 +70,11 @@ class Local:
         caller = self._tokens.caller(request.headers, request.query)
         if caller is None:
             return _unknown()
-        if request.path == "/":
+        if request.path == "/" and self._sql:
             return await self._sql.ask(request, caller)
         if not caller.owner:
             return _text(403, f"{request.path} is for the owner's token; {caller.name} may ask questions, at /")
-        if request.path == "/ask":
+        if request.path == "/ask" and self._sql:
             return await self._sql.ask_frames(request, caller)
         return await self._act(request)
 
@@ -84,7 +85,7 @@ class Local:
             return _text(200, "Ok.")
         if (method, path) in self._actions:
             return None
-        if path not in ("/", "/ask"):
+        if path not in ("/", "/ask") or self._sql is None:
             return _text(404, f"there is nothing at {method} {path}; ask with: telem-agent query")
         if method not in _METHODS:
             return _text(405, f"{method} is not possible here; questions come by GET or POST")

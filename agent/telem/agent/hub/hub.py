@@ -23,8 +23,8 @@ import orjson
 from telem.agent.errors import AgentError, PortError
 from telem.agent.guard import Guard
 from telem.agent.local import Local
+from telem.agent.tokens import Tokens
 from telem.storage.disk import Disk
-from telem.storage.keys import load_token
 
 from .doorkeeper import Doorkeeper
 from .houses import Houses
@@ -122,7 +122,7 @@ class Hub:
 
     async def _open_local(self, stack: contextlib.AsyncExitStack, path: str) -> None:
         """The door for `telem-agent status` on this machine."""
-        local = Local(Guard(0), load_token(self.layout, self.disk), {("GET", "/status"): self.status}).server()
+        local = Local(Guard(0), Tokens(self.layout, self.disk), {("GET", "/status"): self.status}).server()
         server = await asyncio.get_running_loop().create_unix_server(local, path)
         stack.push_async_callback(local.shutdown, DOOR_GRACE_S)
         stack.callback(server.close)
