@@ -17,7 +17,8 @@ from telem.agent.config import Config, load
 from telem.agent.daemon import Daemon
 from telem.sanitize.decode import decode
 from telem.sanitize.gate import Gate
-from telem.sanitize.policy import Profile, shipped_policy
+from telem.sanitize.policy import shipped_policy
+from telem.sanitize.records import Profile
 from telem.sanitize.redact import Redactor
 
 if TYPE_CHECKING:

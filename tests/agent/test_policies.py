@@ -18,8 +18,8 @@ from tests.wire import ask
 from telem.agent import audit as audit_module
 from telem.agent.policies import OFF_WARNING, load_policy
 from telem.queries.run import run
-from telem.sanitize.policy import PolicyError, Profile
-from telem.sanitize.records import Signal
+from telem.sanitize.policy import PolicyError
+from telem.sanitize.records import Profile, Signal
 
 if TYPE_CHECKING:
     from pathlib import Path

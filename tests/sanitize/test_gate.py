@@ -20,8 +20,8 @@ from tests.sanitize.test_otlp_coverage import Filler, variants
 from telem.sanitize.columns import BIT, COLUMNS, PROMOTED_BY_SIGNAL, Type
 from telem.sanitize.decode import decode
 from telem.sanitize.gate import Gate
-from telem.sanitize.policy import Profile, shipped_policy
-from telem.sanitize.records import Encoding, RawRequest, Signal
+from telem.sanitize.policy import shipped_policy
+from telem.sanitize.records import Encoding, Profile, RawRequest, Signal
 from telem.sanitize.redact import Redactor
 from telem.sanitize.wire import attributes_of
 

@@ -11,8 +11,7 @@ from tests.sanitize.test_gate import fresh
 
 from telem.sanitize.decode import decode
 from telem.sanitize.lines import TEXT_CUT_CHARS
-from telem.sanitize.policy import Profile
-from telem.sanitize.records import Signal
+from telem.sanitize.records import Profile, Signal
 
 _OFF = fresh(profile=Profile.OFF)
 _LIMIT = 400_000

@@ -6,7 +6,8 @@ import pytest
 
 from telem.sanitize import own
 from telem.sanitize.engines import HAS_RE2, Engine, Linear, Pure
-from telem.sanitize.policy import Action, PolicyError, Profile, parse_policy
+from telem.sanitize.policy import Action, PolicyError, parse_policy
+from telem.sanitize.records import Profile
 from telem.sanitize.redact import DROPPED, Redactor
 
 KEY = b"k" * 32

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from telem.sanitize.policy import SHAPES, Action, PolicyError, Profile, parse_policy, shipped_policy
+from telem.sanitize.policy import SHAPES, Action, PolicyError, parse_policy, shipped_policy
+from telem.sanitize.records import Profile
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from tests.storage.homes import asked, home_of, next_segment, parquet, record_na
 
 from telem.sanitize.decode import decode
 from telem.sanitize.gate import Gate
-from telem.sanitize.policy import Profile, shipped_policy
-from telem.sanitize.records import SanitizedBatch, Signal
+from telem.sanitize.policy import shipped_policy
+from telem.sanitize.records import Profile, SanitizedBatch, Signal
 from telem.sanitize.redact import Redactor
 from telem.storage.archive import ArchiveError, read
 from telem.storage.backup import LEFT_OUT, key_id, write_backup

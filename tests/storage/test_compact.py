@@ -18,8 +18,8 @@ from tests.storage.test_disk import small_files
 from telem.sanitize.columns import COLUMNS
 from telem.sanitize.decode import decode
 from telem.sanitize.gate import Gate
-from telem.sanitize.policy import Profile, shipped_policy
-from telem.sanitize.records import Signal
+from telem.sanitize.policy import shipped_policy
+from telem.sanitize.records import Profile, Signal
 from telem.sanitize.redact import Redactor
 from telem.storage.compact import compact, read_segment, write_seed
 from telem.storage.disk import Disk, DiskFullError

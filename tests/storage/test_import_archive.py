@@ -14,8 +14,8 @@ from tests.storage.homes import DAY, asked, home_of, next_segment, parquet, reco
 from telem.agent.reserve import reserve
 from telem.sanitize.decode import decode
 from telem.sanitize.gate import Gate
-from telem.sanitize.policy import Profile, shipped_policy
-from telem.sanitize.records import SanitizedBatch, Signal
+from telem.sanitize.policy import shipped_policy
+from telem.sanitize.records import Profile, SanitizedBatch, Signal
 from telem.sanitize.redact import Redactor
 from telem.storage import import_archive, rollups
 from telem.storage.archive import ArchiveError

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 import orjson
 
-from telem.sanitize.policy import Profile
-from telem.sanitize.records import Signal
+from telem.sanitize.records import Profile, Signal
 from telem.storage import exports
 from telem.storage import restore as restoring
 from telem.storage.archive import ArchiveError

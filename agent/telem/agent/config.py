@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from telem.sanitize.policy import Profile
+from telem.sanitize.records import Profile
 from telem.storage.layout import Layout
 
 from .homes import HOME_ENV, default_home

@@ -25,8 +25,7 @@ import orjson
 from telem.sanitize.admit import Admit, Dropped
 from telem.sanitize.engines import HAS_RE2
 from telem.sanitize.gate import Gate
-from telem.sanitize.policy import Profile
-from telem.sanitize.records import Signal
+from telem.sanitize.records import Profile, Signal
 from telem.sanitize.redact import Redactor
 from telem.sanitize.tombs import Tombs
 from telem.storage.disk import Disk

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from telem.sanitize.policy import Profile
+from telem.sanitize.records import Profile
 
 from . import control
 from .config import SETTINGS

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from telem.sanitize.policy import Policy, PolicyError, Profile, parse_policy
+from telem.sanitize.policy import Policy, PolicyError, parse_policy
+from telem.sanitize.records import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,8 +8,9 @@ A test holds the file against this. To write it anew:
 
 from __future__ import annotations
 
-from .policy import Action, Profile, shipped_policy
+from .policy import Action, shipped_policy
 from .pseudonym import KINDS
+from .records import Profile
 from .rules import FAMILIES, family_rules
 
 BEGIN, END = "<!-- Generated: begin -->", "<!-- Generated: end -->"

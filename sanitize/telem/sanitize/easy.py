@@ -11,7 +11,8 @@ import struct
 from typing import TYPE_CHECKING
 
 from .columns import BIT, PROMOTED_BY_SIGNAL, Type
-from .policy import Action, Profile
+from .policy import Action
+from .records import Profile
 from .shape import Form, read_money
 from .verdict import AS_TEXT
 

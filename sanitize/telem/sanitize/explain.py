@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from .flat import merge
-from .policy import Action, Profile
+from .policy import Action
+from .records import Profile
 from .rules import shipped_rules
 from .scan import KNOWN_VALUE, Scanner
 

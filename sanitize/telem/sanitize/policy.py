@@ -17,6 +17,7 @@ from .noise import SETTINGS as NOISE_SETTINGS
 from .noise import Admission, NoiseError, parse_admission
 from .own import own_rules
 from .pseudonym import KINDS
+from .records import Profile
 from .rules import Rule, RuleError, shipped_rules
 
 if TYPE_CHECKING:
@@ -40,14 +41,6 @@ class Action(StrEnum):
     """Store how many lines and bytes it had in place of the content."""
     ALLOW = "allow"
     """Store as is, unseen: only the user can ask for that."""
-
-
-class Profile(StrEnum):
-    """How much content is kept."""
-
-    STANDARD = "standard"
-    STRICT = "strict"
-    OFF = "off"
 
 
 class PolicyError(ValueError):

@@ -21,6 +21,14 @@ Row: TypeAlias = dict[str, object]
 """One row on its way to a line: column name -> JSON value, as `columns` lists them; absent means NULL."""
 
 
+class Profile(StrEnum):
+    """How much content is kept. Here, and not with the policy, because the command line's settings name it."""
+
+    STANDARD = "standard"
+    STRICT = "strict"
+    OFF = "off"
+
+
 class Signal(StrEnum):
     """The three OTLP signals we keep; the value is the folder and table name."""
 

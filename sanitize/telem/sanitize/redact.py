@@ -15,8 +15,9 @@ import orjson
 from .assign import is_secret, secret_class
 from .contents import Contents, counts
 from .explain import Finding, explained
-from .policy import SHAPES, TOKENLESS, Action, AttributeRule, Policy, Profile
+from .policy import SHAPES, TOKENLESS, Action, AttributeRule, Policy
 from .pseudonym import Pseudonyms, is_stand_in
+from .records import Profile
 from .rules import Rule, shipped_rules
 from .scan import Scanner, marker
 

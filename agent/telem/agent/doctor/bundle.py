@@ -25,7 +25,8 @@ import orjson
 from telem.agent.errors import AgentError
 from telem.agent.setup import claude, codex, gemini
 from telem.agent.setup.plan import FORM_ERRORS, parse
-from telem.sanitize.policy import Profile, shipped_policy
+from telem.sanitize.policy import shipped_policy
+from telem.sanitize.records import Profile
 from telem.sanitize.redact import Redactor
 from telem.storage.keys import KEY_BYTES
 

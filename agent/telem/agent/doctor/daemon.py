@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from telem.agent import control
 from telem.agent.config import SETTINGS
-from telem.sanitize.policy import PolicyError, Profile
+from telem.sanitize.policy import PolicyError
+from telem.sanitize.records import Profile
 
 from .finding import Finding, Level, Trouble, Troubles, well
 from .ports import holder_of, is_free
