@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from typing import Any
 
 WORKER_TIMEOUT_S = 900.0
+
+
+MEMORY = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_TRIM_THRESHOLD_": "65536",
+    "MALLOC_MMAP_THRESHOLD_": "65536",
+}
+"""What a worker frees goes back to the machine at once; without these it held 240 MB in the end rather than 140."""
 
 
 class WorkerError(RuntimeError):
@@ -27,6 +37,7 @@ async def run_jobs(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **MEMORY},
     )
     lines = "".join(json.dumps(job) + "\n" for job in jobs).encode()
     try:

@@ -72,9 +72,12 @@ class Easy:
             if kind in _NUMBERS and size == _INT_SIZES[len(varint)]:
                 return key, column, _integer(varint), bit, False, None, None
         elif kind is Type.MONEY:
-            money, form = read_money(*_DOUBLE(double))
+            (number,) = _DOUBLE(double)
+            money, form = read_money(number)
             if form is Form.SAME:
                 return key, column, money, bit, False, None, None
+            if money is not None:
+                return key, column, money, 0, False, key, number
         return None
 
 

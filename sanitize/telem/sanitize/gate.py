@@ -20,7 +20,7 @@ from .rows import RowFiller, set_time
 from .shape import is_int64, tags
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .redact import Redactor
 
@@ -71,7 +71,7 @@ class Gate:
         )
         return SanitizedBatch(batch.signal, lines, batch.received_at_ns, request_id)
 
-    def _rows(self, group: Group, signal: Signal, received_at_ns: int, seen: dict[str, int]) -> list[Row]:
+    def _rows(self, group: Group, signal: Signal, received_at_ns: int, seen: dict[str, int]) -> Iterator[Row]:
         filler = self._filler
         fill = {Signal.LOGS: filler.log, Signal.METRICS: filler.metric, Signal.TRACES: filler.span}[signal]
         envelope = dumps([group.resource, group.scope])
@@ -81,7 +81,6 @@ class Gate:
         judge = self._judges[signal]
         stamp = None
         received_us = received_at_ns // 1000
-        rows = []
         for record in group.records:
             raws: list[bytes] = record.pop("attributes")  # type: ignore[assignment]  # see `Group`
             row: Row = {"id": _row_id(hasher, record, raws, seen), "received_at": received_us}
@@ -96,8 +95,7 @@ class Gate:
             if "flags" in record or "dropped_attributes_count" in record:
                 row.update((name, record[name]) for name in _COUNTS if record.get(name) and is_int64(record[name]))
             fill(row, record, scope_name)
-            rows.append(row)
-        return rows
+            yield row
 
     def _shared(self, envelope: bytes, group: Group, signal: Signal) -> tuple[Row, Row]:
         """Columns of resource and scope, and the tags that stand in for a record's own; a client repeats them."""

@@ -150,7 +150,10 @@ class SyncFailedError(OSError):
 def encode(batch: SanitizedBatch, segment: int) -> bytes:
     """The lines of one batch with its commit line."""
     prefix = b'{"seg":%d,' % segment
-    rows = b"".join([b"%b%b\n" % (prefix, line[1:]) for line in batch.lines])
+    pieces: list[bytes] = []
+    for line in batch.lines:
+        pieces += (prefix, line[1:], b"\n")
+    rows = b"".join(pieces)
     return rows + b'{"commit":{"request":"%b","rows":%d,"crc":%d,"at":%d}}\n' % (
         batch.request_id.encode(),
         len(batch.lines),

@@ -34,11 +34,15 @@ if TYPE_CHECKING:
 
 NICENESS = 10
 
+UNUSED = ("numpy", "pandas")
+"""What pyarrow and duckdb import where it is installed, for 0.13 s of CPU and 10 MB, and what no job needs."""
+
 
 def main() -> None:
     """Run the jobs of standard input, one after another; a failed one does not keep the others from running."""
     os.umask(0o077)
     os.nice(NICENESS)
+    sys.modules.update(dict.fromkeys(UNUSED))  # type: ignore[arg-type]  # None: not to be imported
     for line in sys.stdin:
         try:
             result = {"ok": True, **run(json.loads(line))}
