@@ -13,7 +13,7 @@ import click
 
 from telem.sanitize.pseudonym import KINDS
 
-from . import care, keep_cli, past
+from . import care, daily, keep_cli, past
 from .config import SETTINGS
 from .flags import SERVING, with_settings
 
@@ -380,6 +380,7 @@ def settings() -> None:
 
 
 past.add_commands(cli)
+daily.add_commands(cli)
 care.add_commands(cli)
 
 

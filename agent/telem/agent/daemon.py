@@ -41,6 +41,7 @@ from .askers import Askers
 from .audit import Audit
 from .damage import DamageWatch
 from .doors import Doors
+from .everyday.summary import Summary
 from .forwarded import Forwarded
 from .grpc_door import GrpcDoor
 from .guard import Guard
@@ -96,6 +97,7 @@ class Daemon:
         self.keeper: Keeper
         self.damage: DamageWatch
         self.audit: Audit
+        self.summary: Summary
         self.policy: PolicyWatch
         self._key = b""
         self._tombs = Tombs()
@@ -151,7 +153,9 @@ class Daemon:
             self.layout, self.ingest.committers, waiting, self.config.segment_age_s, self.disk, retention, self._seen
         )
         self.damage = DamageWatch(self.layout, self.disk, self.keeper)
-        for loop in (self.keeper, self.damage, self.policy, self.audit, self._askers, Watch(self.config)):
+        self.summary = Summary(self.layout, self.disk)
+        self.ingest.on_stored = self.summary.stored
+        for loop in (self.keeper, self.damage, self.policy, self.audit, self.summary, self._askers, Watch(self.config)):
             stack.push_async_callback(_cancel, asyncio.create_task(loop.run()))
         self._announce(stack)
         for one in handed:
@@ -260,6 +264,7 @@ class Daemon:
         listener = self._sockets["query_port"]
         actions = {
             ("GET", "/status"): self.status,
+            ("GET", "/summary"): self._summary,
             ("POST", "/compact"): self._compact,
             **reserve.routes(self.ingest.committers),
         }
@@ -272,6 +277,9 @@ class Daemon:
         self._handover = HandoverDoor(f"{folder}/handover", self._sockets, self._lock.fileno(), self._leave_to)
         self._handover.open()
         stack.push_async_callback(self._handover.close)
+
+    async def _summary(self) -> dict[str, Any]:
+        return self.summary.said()
 
     async def _compact(self) -> dict[str, Any]:
         return await self.keeper.compact_now()
@@ -324,6 +332,7 @@ class Daemon:
             "sanitizer": self._sanitizer_status(),
             "dropped": self.audit.dropped(),
             "retention": self.keeper.retention.status(),
+            "budgets": self.summary.budgets(),
             "versions": {name: metadata.version(name) for name in _PACKAGES},
         }
 

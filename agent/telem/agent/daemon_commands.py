@@ -228,6 +228,11 @@ def _print_status(said: dict[str, Any], config: Config) -> None:
             f"\n  quarantine: {said['quarantine']['files']} files, {_bytes(said['quarantine']['bytes'])}; "
             "what could not be read was put there"
         )
+    for standing in said.get("budgets", []):
+        click.echo(
+            f"\n  budget:    {standing['percent']:.0f} % of {standing['name']} used, "
+            f"${standing['spent_usd']:,.2f} since {standing['period_start']}"
+        )
     _print_sanitizer(said["sanitizer"])
     if dropped := {rule: sum(events.values()) for rule, events in said["dropped"].items()}:
         shown = ", ".join(f"{rule} {count}" for rule, count in dropped.items())

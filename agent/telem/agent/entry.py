@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import sys
 
-LIGHT = ("hook",)
+LIGHT = ("hook", "statusline")
 """First words that are answered without the command line; `telem.agent.<word>` has a `main(arguments)`."""
 
 
 def main() -> None:
     """Run what the command line asks for."""
     if len(sys.argv) > 1 and sys.argv[1] in LIGHT and not {"-h", "--help"} & set(sys.argv[2:]):
-        from . import hook
+        import importlib
 
-        hook.main(sys.argv[2:])
+        importlib.import_module(f".{sys.argv[1]}", __package__).main(sys.argv[2:])
     else:
         from .cli import main as run
 

@@ -15,6 +15,7 @@ Exception
 ├── NotEmptyError (storage)     a backup cannot be restored over something
 ├── QueryError (queries)        a question that has no answer
 ├── FrameError (queries)        a child that answers questions said what it may not
+├── BudgetError (everyday)      a budget that cannot be understood
 ├── WorkerError (workers)       a worker failed
 ├── JsonTextError, TomlTextError (setup)  a client's settings are not JSON or TOML
 ├── PortError                   a port is taken

@@ -17,6 +17,8 @@ from telem.sanitize.decode import decode
 from telem.sanitize.records import DecodeError, Signal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from telem.sanitize.gate import Gate
     from telem.sanitize.records import RawRequest, SanitizedBatch
     from telem.storage.journal import Journal
@@ -152,6 +154,7 @@ class Ingest:
         self.gate = gate
         self.heavy_gate = heavy_gate
         self.ledger = ledger
+        self.on_stored: Callable[[SanitizedBatch], None] = lambda _batch: None  # hears of what is on the medium
         self._heavy = asyncio.Lock()
         self._one_by_one = asyncio.Lock()
         self._under_way: dict[str, asyncio.Task[None]] = {}
@@ -210,6 +213,7 @@ class Ingest:
             counts = self.counts[request.signal]
             counts.records += len(batch.lines)
             counts.last_record_at_s = time.time()
+            self.on_stored(batch)
 
     async def _store_unseen(self, request: RawRequest, request_id: str, seen: Seen) -> None:
         """One request after another: a row that is still on its way must not come a second time beside itself."""

@@ -21,6 +21,8 @@
   reports/retention/<week>.md, .json  what came in, what was deleted and why, what is due
   reports/removals.ndjson             every day that retention has removed
   sanitizer_audit/YYYY-MM.ndjson      how often which rule fired, by day and attribute
+  statusline.json                     running totals for the status line; derived, may be deleted
+  budgets.json, alerts.json           the user's budgets, and what was told of them
   transcripts/                        how far session logs were imported; while it exists, views compare them
   service.json                        which service manager looks after the daemon
   setup/<n>-<client>.json, .before     what `setup` changed in clients' settings, and the file as it was
@@ -129,6 +131,18 @@ class Layout:
     @property
     def script(self) -> Path:
         return self.home / "telemetry.sql"
+
+    @property
+    def statusline(self) -> Path:
+        return self.home / "statusline.json"
+
+    @property
+    def budgets(self) -> Path:
+        return self.home / "budgets.json"
+
+    @property
+    def alerts(self) -> Path:
+        return self.home / "alerts.json"
 
     @property
     def transcripts(self) -> Path:

@@ -1,0 +1,1 @@
+"""What is looked at every day: running totals, the status line, budgets, a live view."""
