@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import stat
 import tomllib
 from typing import TYPE_CHECKING, Any
@@ -396,7 +397,7 @@ def test_undo_leaves_what_others_changed_meanwhile(
         "env": {"OTEL_LOGS_EXPORTER": "console", "OTEL_METRIC_EXPORT_INTERVAL": "60000"},
         "permissions": {"allow": ["Bash(ls)"]},
     }
-    assert "env.OTEL_METRIC_EXPORT_INTERVAL" in capsys.readouterr().out
+    assert "env.OTEL_METRIC_EXPORT_INTERVAL" in capsys.readouterr().err
 
 
 def test_undo_of_a_file_that_others_spoiled_keeps_the_record(config: Config, claude_settings: Path) -> None:
@@ -417,6 +418,52 @@ def test_undo_of_one_client(config: Config, claude_settings: Path) -> None:
     assert commands.take_back(config, ["codex"], YES)
     assert not path_of("codex").exists()
     assert claude_settings.exists()
+
+
+def test_undo_without_its_records_takes_out_what_setup_puts_in(config: Config, claude_settings: Path) -> None:
+    """The data folder was removed by hand: settings and hooks of ours would stay behind for ever."""
+    theirs = {"hooks": [{"type": "command", "command": "make lint"}]}
+    claude_settings.write_text(json.dumps({"model": "opus", "hooks": {"SessionStart": [theirs]}}))
+    put("codex", b'model = "gpt-5"\n')
+    put("gemini", b'{\n  // mine\n  "theme": "dark"\n}\n')
+    assert set_up(config)
+    shutil.rmtree(config.layout.home)
+    assert {plan.client for plan in commands.leftovers([])} == set(ALL)
+    assert commands.take_back(config, [], YES)
+    assert loaded(claude_settings) == {"model": "opus", "hooks": {"SessionStart": [theirs]}}
+    assert path_of("codex").read_bytes().strip() == b'model = "gpt-5"'
+    assert path_of("gemini").read_bytes() == b'{\n  // mine\n  "theme": "dark"\n}\n'
+    assert commands.leftovers([]) == []
+
+
+def test_settings_made_by_hand_are_no_leftover(config: Config) -> None:
+    """In the same form as ours: setup finds nothing to do, so undo has nothing to take back."""
+    assert set_up(config, "codex", "gemini")
+    before = {client: path_of(client).read_bytes() for client in ("codex", "gemini")}
+    shutil.rmtree(config.layout.home)
+    assert set_up(config, "codex", "gemini")
+    assert commands.take_back(config, [], YES)
+    assert {client: path_of(client).read_bytes() for client in ("codex", "gemini")} == before
+    assert commands.take_back(config, ["codex"], YES)
+    assert path_of("codex").read_bytes() == b""
+
+
+def test_what_is_not_ours_is_no_leftover(config: Config, claude_settings: Path) -> None:
+    """A collector on this machine with settings of its own stays."""
+    env = {"CLAUDE_CODE_ENABLE_TELEMETRY": "1", "OTEL_EXPORTER_OTLP_ENDPOINT": "https://otel.example.com"}
+    claude_settings.write_text(json.dumps({"env": env}))
+    put("codex", b'[otel]\nexporter = { otlp-grpc = { endpoint = "http://localhost:4317" } }\n')
+    put("gemini", b'{"telemetry": {"enabled": true, "otlpEndpoint": "http://localhost:4317", "otlpProtocol": "grpc"}}')
+    assert commands.leftovers([]) == []
+
+
+def test_undo_in_json(config: Config, claude_settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was done to each client."""
+    assert set_up(config, "claude")
+    capsys.readouterr()
+    assert commands.take_back(config, [], How(yes=True, as_json=True))
+    said = json.loads(capsys.readouterr().out)
+    assert (said["schema"], [(one["client"], one["taken_back"]) for one in said["clients"]]) == (1, [("claude", True)])
 
 
 def test_undo_without_a_setup_has_nothing_to_do(config: Config) -> None:

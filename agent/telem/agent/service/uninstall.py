@@ -10,7 +10,7 @@ import click
 
 from telem.agent import control
 from telem.agent.errors import AgentError
-from telem.agent.setup.commands import How, take_back
+from telem.agent.setup.commands import How, leftovers, take_back
 from telem.agent.setup.record import records
 from telem.sanitize.records import Signal
 from telem.storage.inventory import sizes
@@ -61,6 +61,8 @@ def _check(config: Config, *, data: bool) -> None:
 def _say(config: Config, *, data: bool) -> None:
     for record in records(config.layout):
         click.echo(f"take back: {record.path} ({record.client})", err=True)
+    for plan in leftovers(()) if not records(config.layout) else ():
+        click.echo(f"take back: {plan.path} ({plan.client})", err=True)
     chosen = managers.manager()
     if chosen.is_installed():
         click.echo(f"remove the service: {chosen.path}", err=True)

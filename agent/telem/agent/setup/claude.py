@@ -12,7 +12,7 @@ from . import variables
 from .files import read_file, refusal
 from .plan import FORM_ERRORS, Editor, Plan
 from .variables import ENDPOINT, NO_PROXY, PROXY, SIGNALS, Content
-from .wanted import shown
+from .wanted import is_loopback, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .wanted import Wanted
 
 NAME, TITLE = "claude", "Claude Code"
+FORM = "json"
 COMMANDS = ("claude",)
 HOOK_EVENTS = ("SessionStart", "UserPromptSubmit")
 """When a session begins, is resumed or cleared; and before each prompt, when its branch or folder may be another."""
@@ -48,11 +49,11 @@ def plan(wanted: Wanted, environ: Mapping[str, str]) -> Plan:
     """What there is to do."""
     file = read_file(settings_path(environ))
     try:
-        editor = Editor("json", file.text)
+        editor = Editor(FORM, file.text)
         return _planned(wanted, environ, file, editor)
     except (*FORM_ERRORS, TypeError) as error:
         hint = "Claude Code itself reads nothing of a file like this. Mend it there, then run setup again."
-        return Plan(NAME, TITLE, file, "json", refused=f"{file.path}: {error}", hint=hint)
+        return Plan(NAME, TITLE, file, FORM, refused=f"{file.path}: {error}", hint=hint)
 
 
 def _planned(wanted: Wanted, environ: Mapping[str, str], file: ClientFile, editor: Editor) -> Plan:
@@ -60,16 +61,16 @@ def _planned(wanted: Wanted, environ: Mapping[str, str], file: ClientFile, edito
     env: dict[str, Any] = raw if isinstance(raw, dict) else {}
     taken = elsewhere(env, wanted) or elsewhere(environ, wanted, "this shell")
     if taken and not wanted.replace:
-        return Plan(NAME, TITLE, file, "json", refused=taken, hint=wanted.hint_when_taken)
+        return Plan(NAME, TITLE, file, FORM, refused=taken, hint=wanted.hint_when_taken)
     _set_exporter(editor, env, environ, wanted)
     _set_hooks(editor, wanted.hook)
     notes = tuple(_notes(env, wanted))
     why = refusal(file) if editor.edits else ""
     if why:
         hint = "Make it writable, or put in by hand what `telem-agent setup --print --client claude` shows."
-        return Plan(NAME, TITLE, file, "json", refused=why, hint=hint)
+        return Plan(NAME, TITLE, file, FORM, refused=why, hint=hint)
     level = wanted.content or Content.NONE
-    return Plan(NAME, TITLE, file, "json", tuple(editor.edits), editor.now.text, SENDS[level], notes)
+    return Plan(NAME, TITLE, file, FORM, tuple(editor.edits), editor.now.text, SENDS[level], notes)
 
 
 def elsewhere(env: Mapping[str, Any], wanted: Wanted, where: str = "its settings") -> str:
@@ -148,6 +149,27 @@ def hook_command(program: str, home: str) -> str:
     """The shell line of the hook. A program that is gone must not show up in the client."""
     where = f" --home {shlex.quote(home)}" if home else ""
     return f"{shlex.quote(program)} hook{where} 2>/dev/null || :"
+
+
+def forget(editor: Editor) -> None:
+    """Take out what a set-up of which nothing is known any more has left: our hooks, and an exporter to loopback."""
+    env = editor.get("env", ENDPOINT)
+    if isinstance(env, str) and is_loopback(env):
+        for name, value in variables.exporter(env).items():
+            if editor.get("env", name) == value:
+                editor.remove(("env", name))
+        editor.prune(("env",))
+    for event in HOOK_EVENTS:
+        groups = editor.get("hooks", event)
+        if not any(True for _ in hooks_of_ours(groups)):
+            continue
+        left = [_without_ours(group) for group in groups]
+        editor.set(("hooks", event), [group for group in left if group.get("hooks")])
+        editor.prune(("hooks", event))
+
+
+def _without_ours(group: dict[str, Any]) -> dict[str, Any]:
+    return {**group, "hooks": [hook for hook in group.get("hooks", ()) if not _is_ours(hook)]}
 
 
 def _notes(env: Mapping[str, Any], wanted: Wanted) -> Iterator[str]:

@@ -12,7 +12,7 @@ from .files import read_file, refusal
 from .jsontext import MISSING
 from .plan import FORM_ERRORS, Editor, Plan
 from .variables import Content
-from .wanted import shown
+from .wanted import is_loopback, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .wanted import Wanted
 
 NAME, TITLE = "codex", "Codex CLI"
+FORM = "toml"
 COMMANDS = ("codex",)
 EXPORTERS = {"exporter": "logs", "metrics_exporter": "metrics"}
 """Key of `[otel]` -> the signal it exports. Spans are not asked for: one turn has 500 internal ones."""
@@ -47,11 +48,11 @@ def plan(wanted: Wanted, environ: Mapping[str, str]) -> Plan:
     """What there is to do."""
     file = read_file(settings_path(environ))
     try:
-        editor = Editor("toml", file.text)
+        editor = Editor(FORM, file.text)
         return _planned(wanted, file, editor)
     except (*FORM_ERRORS, TypeError) as error:
         hint = "Mend it there, then run setup again."
-        return Plan(NAME, TITLE, file, "toml", refused=f"{file.path}: {error}", hint=hint)
+        return Plan(NAME, TITLE, file, FORM, refused=f"{file.path}: {error}", hint=hint)
 
 
 def _planned(wanted: Wanted, file: ClientFile, editor: Editor) -> Plan:
@@ -59,14 +60,25 @@ def _planned(wanted: Wanted, file: ClientFile, editor: Editor) -> Plan:
         other = elsewhere(editor.get("otel", key), wanted)
         if other and not wanted.replace:
             said = f"{TITLE} sends its telemetry elsewhere already: otel.{key} of {file.path} is {other}"
-            return Plan(NAME, TITLE, file, "toml", refused=said, hint=wanted.hint_when_taken)
+            return Plan(NAME, TITLE, file, FORM, refused=said, hint=wanted.hint_when_taken)
     for key, value in _options(wanted, editor):
         editor.set(("otel", key), value)
     if why := refusal(file) if editor.edits else "":
         hint = "Make it writable, or put in by hand what `telem-agent setup --print --client codex` shows."
-        return Plan(NAME, TITLE, file, "toml", refused=why, hint=hint)
+        return Plan(NAME, TITLE, file, FORM, refused=why, hint=hint)
     sends = SENDS[wanted.content or Content.NONE]
-    return Plan(NAME, TITLE, file, "toml", tuple(editor.edits), editor.now.text, sends)
+    return Plan(NAME, TITLE, file, FORM, tuple(editor.edits), editor.now.text, sends)
+
+
+def forget(editor: Editor) -> None:
+    """Take out what a set-up of which nothing is known any more has left: exporters to loopback in our form."""
+    for key, signal in EXPORTERS.items():
+        options = editor.get("otel", key, "otlp-http")
+        address = str(options.get("endpoint", "")) if isinstance(options, dict) else ""
+        if is_loopback(address) and address.endswith(f"/v1/{signal}"):
+            editor.remove(("otel", key))
+            if editor.get("otel", "log_user_prompt") is False:
+                editor.remove(("otel", "log_user_prompt"))
 
 
 def elsewhere(exporter: Any, wanted: Wanted) -> str:

@@ -18,8 +18,9 @@ from telem.agent.places import place_of
 from telem.storage.disk import Disk
 
 from . import claude, codex, environment, gemini, project
-from .plan import Plan, difference
-from .record import apply, earlier_endpoints, records, undo
+from .files import read_file, refusal, write_file
+from .plan import FORM_ERRORS, Editor, Plan, difference
+from .record import Record, apply, earlier_endpoints, records, undo
 from .variables import Content
 from .wanted import Wanted
 
@@ -197,30 +198,88 @@ def _state(plan: Plan, *, done: bool) -> str:
 def take_back(config: Config, names: Sequence[str], how: How) -> bool:
     """Undo what set-ups changed, the latest first; returns whether all of it went.
 
+    Where there is no record at all (the data folder was removed), what setup would have put there is taken out.
+
     Raises:
         AgentError: there is nobody to ask.
     """
-    mine = [record for record in reversed(records(config.layout)) if not names or record.client in names]
-    if not mine:
-        click.echo("There is nothing to take back.", err=True)
-        return True
+    known = records(config.layout)
+    mine = [record for record in reversed(known) if not names or record.client in names]
+    left = [] if known else leftovers(names)
     for record in mine:
         click.echo(f"{record.client}: {record.path}, set {record.at}", err=True)
-    if how.dry:
-        return True
-    if not how.yes:
-        if not sys.stdin.isatty():
-            raise AgentError("nobody is here to ask, so nothing was changed", "Say it with --yes.")
-        click.confirm("Take these back?", default=True, abort=True, err=True)
-    clean = True
-    for record in mine:
+    for plan in left:
+        click.echo(f"{plan.client}: {plan.path}, of a set-up of which there is no record", err=True)
+        click.echo(difference(plan), err=True)
+    if not mine and not left:
+        click.echo("There is nothing to take back.", err=True)
+    elif not how.dry:
+        _ask_back(yes=how.yes)
+    done = [] if how.dry else [_undone(config, record) for record in mine] + [_forgotten(plan) for plan in left]
+    if how.as_json:
+        said = [{"client": client, "taken_back": well, "text": text} for client, well, text in done]
+        click.echo(orjson.dumps({"schema": SCHEMA, "clients": said}, option=orjson.OPT_INDENT_2).decode())
+    return all(well for _, well, _ in done)
+
+
+def _ask_back(*, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise AgentError("nobody is here to ask, so nothing was changed", "Say it with --yes.")
+    click.confirm("Take these back?", default=True, abort=True, err=True)
+
+
+def _undone(config: Config, record: Record) -> tuple[str, bool, str]:
+    try:
+        text = undo(config.layout, Disk(), record)
+    except (AgentError, OSError) as error:
+        click.echo(f"{error}\n  {getattr(error, 'hint', '')}", err=True)
+        return record.client, False, str(error)
+    click.echo(text, err=True)
+    return record.client, True, text
+
+
+def _forgotten(plan: Plan) -> tuple[str, bool, str]:
+    try:
+        write_file(Disk(), plan.file, plan.file.encode(plan.after))
+    except (AgentError, OSError) as error:
+        click.echo(str(error), err=True)
+        return plan.client, False, str(error)
+    text = f"{plan.path}: what setup puts there is taken out"
+    click.echo(text, err=True)
+    return plan.client, True, text
+
+
+def leftovers(names: Sequence[str]) -> list[Plan]:
+    """What a set-up that left no record has put into clients' settings.
+
+    Our hook in Claude Code's settings proves that there was one. Without it, settings in the form that setup gives them
+    may be the user's own, and are looked at only in clients that were named.
+    """
+    plans = []
+    for name in names or (CLIENTS if _was_here() else ()):
+        module = CLIENTS.get(name)
+        if module is None:
+            continue
         try:
-            click.echo(undo(config.layout, Disk(), record))
-        except (AgentError, OSError) as error:
-            clean = False
-            click.echo(f"{error}", err=True)
-            click.echo(f"  {getattr(error, 'hint', '')}", err=True)
-    return clean
+            file = read_file(module.settings_path(os.environ))
+            editor = Editor(module.FORM, file.text)
+            module.forget(editor)
+        except (AgentError, TypeError, *FORM_ERRORS):
+            continue  # nothing of ours can be in a file that is none
+        if editor.edits and not refusal(file):
+            plans.append(Plan(name, module.TITLE, file, module.FORM, tuple(editor.edits), editor.now.text))
+    return plans
+
+
+def _was_here() -> bool:
+    try:
+        hooks = Editor(claude.FORM, read_file(claude.settings_path(os.environ)).text).get("hooks")
+    except (AgentError, *FORM_ERRORS):
+        return False
+    found = hooks if isinstance(hooks, dict) else {}
+    return any(True for event in claude.HOOK_EVENTS for _ in claude.hooks_of_ours(found.get(event)))
 
 
 def print_settings(config: Config, names: Sequence[str], content: Content | None) -> None:

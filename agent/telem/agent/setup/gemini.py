@@ -10,7 +10,7 @@ from .files import read_file, refusal
 from .jsontext import MISSING
 from .plan import FORM_ERRORS, Editor, Plan
 from .variables import Content
-from .wanted import shown
+from .wanted import is_loopback, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .wanted import Wanted
 
 NAME, TITLE = "gemini", "Gemini CLI"
+FORM = "jsonc"
 COMMANDS = ("gemini",)
 _ALWAYS = (
     "model, tokens, durations, names of tools, host and process, also the words of its command line "
@@ -45,11 +46,11 @@ def plan(wanted: Wanted, environ: Mapping[str, str]) -> Plan:
     """What there is to do."""
     file = read_file(settings_path(environ))
     try:
-        editor = Editor("jsonc", file.text)
+        editor = Editor(FORM, file.text)
         return _planned(wanted, file, editor)
     except (*FORM_ERRORS, TypeError) as error:
         hint = "Mend it there, then run setup again."
-        return Plan(NAME, TITLE, file, "jsonc", refused=f"{file.path}: {error}", hint=hint)
+        return Plan(NAME, TITLE, file, FORM, refused=f"{file.path}: {error}", hint=hint)
 
 
 def _planned(wanted: Wanted, file: ClientFile, editor: Editor) -> Plan:
@@ -57,7 +58,7 @@ def _planned(wanted: Wanted, file: ClientFile, editor: Editor) -> Plan:
     other = elsewhere(said if isinstance(said, dict) else {}, wanted)
     if other and not wanted.replace:
         refused = f"{TITLE} sends its telemetry elsewhere already: {other}"
-        return Plan(NAME, TITLE, file, "jsonc", refused=refused, hint=wanted.hint_when_taken)
+        return Plan(NAME, TITLE, file, FORM, refused=refused, hint=wanted.hint_when_taken)
     for key, value in _options(wanted).items():
         if key != "logPrompts" or wanted.content is not None or editor.get("telemetry", key) is MISSING:
             editor.set(("telemetry", key), value)
@@ -66,9 +67,22 @@ def _planned(wanted: Wanted, file: ClientFile, editor: Editor) -> Plan:
             editor.remove(("telemetry", key))
     if why := refusal(file) if editor.edits else "":
         hint = "Make it writable, or put in by hand what `telem-agent setup --print --client gemini` shows."
-        return Plan(NAME, TITLE, file, "jsonc", refused=why, hint=hint)
+        return Plan(NAME, TITLE, file, FORM, refused=why, hint=hint)
     sends = SENDS[wanted.content or Content.NONE]
-    return Plan(NAME, TITLE, file, "jsonc", tuple(editor.edits), editor.now.text, sends)
+    return Plan(NAME, TITLE, file, FORM, tuple(editor.edits), editor.now.text, sends)
+
+
+def forget(editor: Editor) -> None:
+    """Take out what a set-up of which nothing is known any more has left: a target on loopback in our form."""
+    telemetry = editor.get("telemetry")
+    address = str(telemetry.get("otlpEndpoint", "")) if isinstance(telemetry, dict) else ""
+    if is_loopback(address) and telemetry.get("target") == "local" and telemetry.get("otlpProtocol") == "http":
+        for key in _OURS:
+            editor.remove(("telemetry", key))
+        editor.prune(("telemetry",))
+
+
+_OURS = ("enabled", "target", "otlpProtocol", "otlpEndpoint", "logPrompts")
 
 
 def elsewhere(telemetry: Mapping[str, Any], wanted: Wanted) -> str:

@@ -112,6 +112,12 @@ class Editor:
             self.now = self.now.remove(*path)
             self.edits.append(Edit("remove", tuple(path), before=before))
 
+    def prune(self, path: Sequence[str]) -> None:
+        """Take out what has become empty, from the inside out."""
+        for end in range(len(path), 0, -1):
+            if self.get(*path[:end]) in ({}, []):
+                self.remove(path[:end])
+
 
 def take_back(form: str, text: str, edits: Sequence[Edit]) -> tuple[str, list[Edit]]:
     """Undo edits on a text that others have changed meanwhile; what is not ours any more stays, and is returned.

@@ -37,6 +37,14 @@ class Wanted:
         return host in LOOPBACK and port in {urlsplit(known).port for known in (self.endpoint, *self.earlier)}
 
 
+def is_loopback(address: str) -> bool:
+    """Does this address lead to this machine?"""
+    try:
+        return urlsplit(address).hostname in LOOPBACK
+    except ValueError:
+        return False
+
+
 def shown(address: str) -> str:
     """An address without credentials and query."""
     try:
