@@ -162,3 +162,27 @@ def test_the_client_does_not_notice_that_the_program_is_gone(account: Account) -
     shutil.copy(settings, settings.with_suffix(".was"))
     settings.write_text(settings.read_text().replace("telem-agent hook", "gone/telem-agent hook"))
     account.say()
+
+
+def test_the_time_before_is_imported_and_nothing_is_counted_twice(account: Account) -> None:
+    """Sessions from before the installation come from their logs, later ones by export, a fork of both once."""
+    account.say()
+    account.say("--continue")
+    account.telem("start")
+    account.telem("setup", "--yes")
+    account.say("--continue", "--fork-session")
+    took = json.loads(account.telem("import", "claude", "--json"))
+    assert took["taken"] == {"api_request": 2, "user_prompt": 2}
+    assert took["exported"] == 2
+    assert json.loads(account.telem("import", "claude", "--json"))["taken"] == {}
+    assert account.ask("SELECT coalesce(source, 'exported') AS way, count(*) AS n FROM events "
+                       "WHERE event_type = 'api_request' GROUP BY 1 ORDER BY 1") == [
+        {"way": "exported", "n": 1}, {"way": "transcript", "n": 2},
+    ]  # fmt: skip
+    (total,) = account.ask(
+        "SELECT sum(requests) AS requests, sum(prompts) AS prompts, count(*) AS sessions FROM sessions"
+    )
+    assert total == {"requests": 3, "prompts": 3, "sessions": 2}
+    (place,) = account.ask("SELECT DISTINCT branch, project, repository FROM api_requests")
+    assert place == {"branch": "main", "project": "the-book", "repository": "https://github.com/example-org/the-book"}
+    assert len(account.ask('SELECT DISTINCT "user" FROM api_requests')) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
@@ -136,6 +137,33 @@ def test_bad_lines_cost_nothing_but_themselves(tmp_path: Path, monkeypatch: pyte
     facts, run = read(tmp_path)
     assert counted(facts) == totals(session)
     assert run.left_out == {"line cannot be read": 3, "line too long": 1}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.integers(0, 1_000),
+    st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=40), st.integers(0, 60)), min_size=1, max_size=8),
+)
+def test_any_damage_costs_only_the_lines_it_hit(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, damage: list[tuple[float, bytes, int]]
+) -> None:
+    """Bytes overwritten, cut out and put in anywhere: no failure, and what stands in whole lines is read."""
+    folder = tmp_path_factory.mktemp("logs")
+    session = Session(seed).talk(3)
+    path = session.write(folder)
+    data = path.read_bytes()
+    for place, put_in, cut_out in damage:
+        at = int(place * len(data))
+        data = data[:at] + put_in + data[at + cut_out :]
+    path.write_bytes(data)
+    age(path)
+    facts, run = read(folder)
+    whole = {line for line in data.split(b"\n") if line}
+    intact = [line for line in session.lines if json.dumps(line, separators=(",", ":")).encode() in whole]
+    for line in intact:
+        if line["type"] == "assistant":
+            assert f"r:{line['message']['id']}:{line['requestId']}" in facts
+    assert run.left_out.keys() <= {"line cannot be read"}
 
 
 def test_a_log_that_shrank_or_was_replaced_is_read_again(tmp_path: Path) -> None:

@@ -36,10 +36,14 @@ FIRST_AFTER_S = 1.0
 
 SEED_AGAIN_S = 3600.0
 SEED_SOON_S = 300.0
-"""Between two seeds: usually, and when something was stored that only the store can judge."""
+SEED_AFTER_FLOOD_S = 60.0
+"""Between two seeds: usually, when something was stored that only the store can judge, when rows were not counted."""
+
+ROWS_A_TICK = 2_000
+"""Counting takes some 10 µs a row, a good part of what storing one takes: more are left to the next seed."""
 
 SEED_TIMEOUT_S = 120.0
-_TELLING = (b'"event_type":"', b'"event_name":"session_context"')
+_EVENT, _PLACE = b'"event_type":"', b'"event_name":"session_context"'
 _IMPORTED = b'"source":"transcript"'
 
 log = logging.getLogger(__name__)
@@ -56,6 +60,8 @@ class Summary:
         self._changed = True
         self._seeded_at_s = 0.0
         self._unsure = False
+        self._skipped = False
+        self._room = ROWS_A_TICK
         self._shown: tuple[str, int] = ("", 0)  # day and age of the budgets at the last writing
         self._told = budget.Told(layout.alerts)
         self._alerts: set[asyncio.Task[None]] = set()
@@ -64,10 +70,14 @@ class Summary:
         """Count what was stored just now."""
         if batch.signal is not Signal.LOGS:
             return
+        if self._room <= 0:
+            self._skipped = True
+            return
+        self._room -= len(batch.lines)
         for line in batch.lines:
             if _IMPORTED in line:
                 self._unsure = True  # perhaps exported too: the store can tell
-            elif any(word in line for word in _TELLING):
+            elif _EVENT in line or _PLACE in line:
                 row = orjson.loads(line)
                 self._unsure = self._unsure or (row.get("event_type") == "api_request" and "cost_usd" not in row)
                 for totals in (self._totals, self._next):
@@ -88,10 +98,11 @@ class Summary:
 
     async def tick(self) -> None:
         """One round."""
+        self._room = ROWS_A_TICK
         age_s = time.monotonic() - self._seeded_at_s if self._seeded_at_s else SEED_AGAIN_S
-        if age_s >= (SEED_SOON_S if self._unsure else SEED_AGAIN_S):
+        if age_s >= (SEED_AFTER_FLOOD_S if self._skipped else SEED_SOON_S if self._unsure else SEED_AGAIN_S):
             self._seeded_at_s = time.monotonic()
-            self._unsure = False
+            self._unsure = self._skipped = False
             await self._seed()
         shown = (datetime.now().astimezone().date().isoformat(), _changed_at(self._layout.budgets))
         if self._changed or shown != self._shown:
