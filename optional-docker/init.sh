@@ -5,7 +5,7 @@ cd "$(dirname "$0")"
 umask 077
 
 [ -e .env ] || { cp .env.template .env; echo "made .env; change HUB_NAME in it"; }
-mkdir -p secrets/tls secrets/clickhouse
+mkdir -p secrets/clickhouse
 
 secret() { # NAME: a file with 32 random bytes in hex, unless there is one
   [ -s "secrets/$1" ] || { head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n' >"secrets/$1"; echo "made secrets/$1"; }
@@ -22,6 +22,6 @@ cat >secrets/clickhouse/passwords.xml <<XML
 </clickhouse>
 XML
 # The containers read these as users of their own.
-chmod 0755 secrets secrets/tls secrets/clickhouse
+chmod 0755 secrets secrets/clickhouse
 chmod 0644 secrets/clickhouse/passwords.xml secrets/grafana_admin secrets/clickhouse_coordinator secrets/hub_metrics
 chmod 0600 secrets/clickhouse_administrator

@@ -1,5 +1,5 @@
 -- What the shared machine adds to the exporter's tables: whose a row is, how long it stays, who may read what, how much.
--- Runs once, when the volume is new, after 10-schema.sql. To run it again: ./verify.sh --schema
+-- Runs once, when the volume is new, after 10-schema.sql. Each statement may be run again.
 
 -- Whose a row is follows from the login it was inserted with. A MATERIALIZED column cannot be inserted into.
 ALTER TABLE telemetry.otel_logs ADD COLUMN IF NOT EXISTS Member LowCardinality(String) MATERIALIZED currentUser();
