@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 from telem.agent.errors import AgentError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+
+    from multidict import MultiMapping
 
     from .houses import House, Houses
     from .limits import Limits
@@ -34,7 +37,10 @@ KEEPALIVE_S = 120.0
 PASS_TIMEOUT_S = 330.0
 """Longer than any question may take; what takes longer is ended by the agent that works on it."""
 
-_PASSED = ("Content-Type", "Content-Encoding", "Accept-Encoding", "Accept")
+_PASSED = ("Content-Type", "Content-Encoding", "Accept-Encoding", "Accept", "X-ClickHouse-Format")
+_SECRETS = ("user", "password")
+"""Parameters that say who somebody is; they end here."""
+
 _RETURNED = ("Content-Type", "Content-Encoding", "Retry-After", "Cache-Control", "X-Content-Type-Options")
 _SAFE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _CHALLENGE = {**_SAFE, "WWW-Authenticate": 'Bearer realm="telem-agent hub"'}
@@ -68,7 +74,8 @@ class Doorkeeper:
             return _text(HTTPStatus.OK, "Ok.")
         if "Origin" in request.headers:
             return _text(HTTPStatus.FORBIDDEN, "requests from web pages are refused (Origin header)")
-        member = self._members.of_token(token_of(request.headers), time.time())
+        token = token_of(request.headers) or request.query.get("password", "")
+        member = self._members.of_token(token, time.time())
         if member is None:
             self.refused += 1
             return _text(
@@ -96,7 +103,7 @@ class Doorkeeper:
             return await self._pass(member, request, "otlp_http")
         if action := self._actions.get(f"{request.method} {request.path}"):
             return await action(member, request)
-        if request.path in ("/", "/status"):
+        if request.path in ("/", "/ask", "/status"):
             return await self._pass(member, request, "query")
         return _text(HTTPStatus.NOT_FOUND, f"there is nothing at {request.path}")
 
@@ -114,7 +121,7 @@ class Doorkeeper:
                 ) as session,
                 session.request(
                     request.method,
-                    "http://localhost" + request.raw_path,
+                    URL("http://localhost").with_path(request.path).with_query(_without_secrets(request.query)),
                     data=request.content if request.can_read_body else None,
                     headers=headers,
                     allow_redirects=False,
@@ -148,6 +155,10 @@ def token_of(headers: Mapping[str, str]) -> str:
         except (binascii.Error, ValueError):
             return ""
     return headers.get("X-ClickHouse-Key", "")
+
+
+def _without_secrets(query: MultiMapping[str]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in query.items() if name not in _SECRETS]
 
 
 def _token_in(house: House) -> str:
