@@ -42,7 +42,7 @@ class LiveHub:
 
     def ask(self, method: str, path: str, token: str = "", body: bytes = b"", **headers: str) -> tuple[int, str]:
         """Status and body of an answer."""
-        connection = http.client.HTTPConnection(self.url.hostname or "", self.url.port, timeout=30)
+        connection = http.client.HTTPConnection(self.url.hostname or "", self.url.port, timeout=180)
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         if token:
             given["Authorization"] = f"Bearer {token}"
@@ -133,8 +133,7 @@ def test_an_agent_that_was_killed_is_started_again(hub: LiveHub) -> None:
     assert hub.send(token, "one") == 200
     pid = json.loads((home / "daemon.json").read_text(encoding="utf-8"))["pid"]
     subprocess.run(["kill", "-9", str(pid)], check=True)
-    statuses = [hub.send(token, "two") for _ in range(2)]
-    assert statuses[-1] == 200
+    assert hub.send(token, "two") == 200
     assert set(names(journal_rows(home))) == {"one", "two"}
 
 

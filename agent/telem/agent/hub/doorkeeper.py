@@ -110,24 +110,32 @@ class Doorkeeper:
     async def _pass(self, member: Member, request: web.BaseRequest, door: str) -> web.StreamResponse:
         """Let the member's agent answer, in a stream both ways."""
         async with self._houses.visit(member.id) as house:
-            headers = {name: request.headers[name] for name in _PASSED if name in request.headers}
-            headers |= {"Host": "localhost", "User-Agent": f"hub/{member.name}"}
-            if door == "query":
-                headers["Authorization"] = f"Bearer {_token_in(house)}"
-            timeout = aiohttp.ClientTimeout(total=PASS_TIMEOUT_S)
-            async with (
-                aiohttp.ClientSession(
-                    connector=aiohttp.UnixConnector(house.socket(door)), timeout=timeout, auto_decompress=False
-                ) as session,
-                session.request(
-                    request.method,
-                    URL("http://localhost").with_path(request.path).with_query(_without_secrets(request.query)),
-                    data=request.content if request.can_read_body else None,
-                    headers=headers,
-                    allow_redirects=False,
-                ) as answered,
-            ):
-                return await _return(request, answered)
+            process = house.process
+            try:
+                return await self._pass_to(house, member, request, door)
+            except aiohttp.ClientConnectorError:  # its agent has ended a moment ago; nothing of the request was read
+                await self._houses.reopen(house, process)
+                return await self._pass_to(house, member, request, door)
+
+    async def _pass_to(self, house: House, member: Member, request: web.BaseRequest, door: str) -> web.StreamResponse:
+        headers = {name: request.headers[name] for name in _PASSED if name in request.headers}
+        headers |= {"Host": "localhost", "User-Agent": f"hub/{member.name}"}
+        if door == "query":
+            headers["Authorization"] = f"Bearer {_token_in(house)}"
+        timeout = aiohttp.ClientTimeout(total=PASS_TIMEOUT_S)
+        async with (
+            aiohttp.ClientSession(
+                connector=aiohttp.UnixConnector(house.socket(door)), timeout=timeout, auto_decompress=False
+            ) as session,
+            session.request(
+                request.method,
+                URL("http://localhost").with_path(request.path).with_query(_without_secrets(request.query)),
+                data=request.content if request.can_read_body else None,
+                headers=headers,
+                allow_redirects=False,
+            ) as answered,
+        ):
+            return await _return(request, answered)
 
 
 async def _return(request: web.BaseRequest, answered: aiohttp.ClientResponse) -> web.StreamResponse:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 IDLE_S = 900.0
 """A member's agent (about 50 MB) is ended when nobody has come for so long and its journal has become Parquet."""
 
-READY_S = 20.0
+READY_S = 60.0
+GONE_S = 2.0
+"""An agent that refuses connections has ended, or is about to."""
+
 STOP_S = 15.0
 
 log = logging.getLogger(__name__)
@@ -91,6 +94,23 @@ class Houses:
         finally:
             house.guests -= 1
             house.used_at_s = time.monotonic()
+
+    async def reopen(self, house: House, silent: asyncio.subprocess.Process | None) -> None:
+        """Start an agent anew that refuses connections, unless somebody else has done so meanwhile.
+
+        Raises:
+            AgentError: it did not start.
+        """
+        async with house.opening:
+            if house.process is not silent:
+                return
+            if silent is not None:
+                try:
+                    async with asyncio.timeout(GONE_S):
+                        await silent.wait()
+                except TimeoutError:
+                    await self._end(house)
+            await self._open(house)
 
     async def _open(self, house: House) -> None:
         house.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
