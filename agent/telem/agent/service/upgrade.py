@@ -48,7 +48,16 @@ def available(index_url: str = "") -> list[str]:
     Raises:
         AgentError: there is no pip, or it got no answer.
     """
-    command = [*_pip(), "index", "versions", "telem-agent", "--disable-pip-version-check", "--no-input"]
+    command = [
+        *_pip(),
+        "index",
+        "versions",
+        "telem-agent",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--retries",
+        "1",
+    ]
     command += ["--index-url", index_url] if index_url else []
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
