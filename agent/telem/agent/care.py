@@ -111,6 +111,7 @@ def _looking(function: Callable[..., None]) -> Callable[..., None]:
     """The options of `doctor` and its alias."""
     for option in (
         _JSON,
+        click.option("--explain", is_flag=True, help="Say what is behind each finding."),
         click.option("--fix", is_flag=True, help="Mend what can be mended safely: rights, a stopped daemon."),
         click.option("--live", "with_live", is_flag=True, help="Send a test event through and read it back."),
         _HOME,

@@ -491,6 +491,9 @@ def test_the_command(world: World) -> None:
     done = CliRunner().invoke(cli, ["verify-setup", *flags])
     assert done.exit_code == 1
     assert "-> telem-agent setup --client claude" in done.output
+    assert "The protocol is one that it does not know" not in done.output
+    done = CliRunner().invoke(cli, ["doctor", *flags, "--explain"])
+    assert "The protocol is one that it does not know" in done.output
 
 
 def test_fix_starts_the_daemon(quiet: dict[str, str]) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pty
 import shutil
 import stat
+import subprocess
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 from tests.agent.setup.conftest import ENDPOINT, YES
 from tests.conftest import config_for
+from tests.daemons import CLI
 
 from telem.agent.cli import cli
 from telem.agent.errors import AgentError
@@ -565,6 +568,21 @@ def test_the_command_line_leads_there(config: Config, claude_settings: Path, tmp
     assert (tmp_path / ".claude" / "settings.json").exists()
     claude_settings.write_text("{,}")
     assert CliRunner().invoke(cli, [*flags, "--yes"]).exit_code == 1
+
+
+@pytest.mark.parametrize(("answer", "status"), [(b"n\n", 1), (b"\n", 0)])
+def test_one_question(config: Config, claude_settings: Path, answer: bytes, status: int) -> None:
+    """In a terminal: the change is shown, and made or not made as the answer says."""
+    ours, theirs = pty.openpty()
+    command = [*CLI, "setup", "--home", str(config.home), "--client", "claude"]
+    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        os.write(ours, answer)
+        said = process.communicate(timeout=30)[0].decode()
+    for descriptor in (ours, theirs):
+        os.close(descriptor)
+    assert (process.returncode, said.count("[Y/n]")) == (status, 1)
+    assert '+    "OTEL_LOGS_EXPORTER"' in said
+    assert claude_settings.exists() is (status == 0)
 
 
 # -- projects and shells -------------------------------------------------------------------------------------------

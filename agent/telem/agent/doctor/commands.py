@@ -20,6 +20,8 @@ CHECKS = (daemon, data, claude, neighbours, records, machine)
 TROUBLES = tuple(trouble for module in (*CHECKS, live) for trouble in module.TROUBLES.by_name.values())
 """Everything a doctor knows."""
 
+_WHY = {trouble.name: trouble.why for trouble in TROUBLES}
+
 _MARKS = {Level.WELL: "ok", Level.NOTE: "note", Level.WARNING: "WARNING", Level.PROBLEM: "PROBLEM"}
 _COLORS = {Level.WELL: "green", Level.NOTE: None, Level.WARNING: "yellow", Level.PROBLEM: "red"}
 
@@ -31,7 +33,7 @@ def findings(situation: Situation, *, with_live: bool = False) -> list[Finding]:
     return [*found, *live.check(situation)] if with_live else found
 
 
-def doctor(flags: Mapping[str, Any], *, with_live: bool, fix: bool, as_json: bool) -> bool:
+def doctor(flags: Mapping[str, Any], *, with_live: bool, fix: bool, explain: bool, as_json: bool) -> bool:
     """Say what was found; returns whether there is no problem (any more)."""
     began_s = time.monotonic()
     found = findings(look(flags), with_live=with_live)
@@ -42,7 +44,7 @@ def doctor(flags: Mapping[str, Any], *, with_live: bool, fix: bool, as_json: boo
     if as_json:
         click.echo(orjson.dumps(spoken(found, took_ms), option=orjson.OPT_INDENT_2).decode())
     else:
-        _print(found, fix=fix)
+        _print(found, fix=fix, explain=explain)
     return not any(finding.level is Level.PROBLEM for finding in found)
 
 
@@ -55,17 +57,20 @@ def _fix(found: list[Finding]) -> None:
                 click.echo(f"not fixed: {finding.text}: {error}", err=True)
 
 
-def _print(found: list[Finding], *, fix: bool) -> None:
+def _print(found: list[Finding], *, fix: bool, explain: bool) -> None:
     for finding in found:
         mark = click.style(f"{_MARKS[finding.level]:8}", fg=_COLORS[finding.level])
         click.echo(f"{mark} {finding.part}: {finding.text}")
+        if explain and finding.name:
+            click.echo(f"         {_plain(_WHY[finding.name])}")
         if finding.mend:
             click.echo(f"         -> {_plain(finding.mend)}")
     bad = [finding for finding in found if finding.level in (Level.PROBLEM, Level.WARNING)]
     if not bad:
         click.echo("\nAll is well.", err=True)
         return
-    click.echo(f"\n{len(bad)} to look at; more about each: docs/TROUBLESHOOTING.md", err=True)
+    more = "" if explain else "; what is behind each: telem-agent doctor --explain"
+    click.echo(f"\n{len(bad)} to look at{more}", err=True)
     if not fix and any(finding.fix for finding in found):
         click.echo("What can be mended safely: telem-agent doctor --fix", err=True)
 
@@ -87,6 +92,7 @@ def spoken(found: list[Finding], took_ms: float) -> dict[str, Any]:
                 "level": finding.level.value,
                 "name": finding.name or None,
                 "text": finding.text,
+                "why": _plain(_WHY.get(finding.name, "")) or None,
                 "mend": _plain(finding.mend) or None,
                 "fixable": finding.fix is not None,
             }
