@@ -1311,3 +1311,21 @@ CREATE TABLE dropped_records (
     "rule" VARCHAR, -- Rule by which they are noise; `sampling`, or `purged` for what a purge keeps from coming back.
     "count" BIGINT -- Records.
 );
+
+-- Every question that was asked: who, when, from where, and what came of it; never anything of an answer. The owner's alone.
+CREATE TABLE access_log (
+    "n" BIGINT, -- Number of the line in the log, from 1, without gaps.
+    "time" TIMESTAMP WITH TIME ZONE, -- When the question came.
+    "day" DATE, -- UTC day.
+    "caller" VARCHAR, -- `owner`, the name of a program's token, or the user of this machine who ran a command.
+    "via" VARCHAR, -- `http`, or by which of our own programs: `cli`, `mcp`, `report`.
+    "address" VARCHAR, -- Address it came from, for `http`.
+    "query_id" VARCHAR, -- Id that the client gave, or was given.
+    "statement" VARCHAR, -- The statement as it was asked, through the sanitizer: what must not be stored is not stored here either.
+    "format" VARCHAR, -- Format of the answer.
+    "outcome" VARCHAR, -- `answered`, `refused` (before anything was read), `stopped` (time or memory), `failed`, or `gone` (nobody waited for it).
+    "problem" VARCHAR, -- Kind of error, if there was one.
+    "rows" BIGINT, -- Rows that were answered.
+    "bytes" BIGINT, -- [bytes] Size of the answer before compression.
+    "elapsed_ms" DOUBLE -- [ms] From the question to the end of the answer.
+);

@@ -7,17 +7,20 @@ import gzip
 import http.client
 import io
 import json
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
 import zstandard
 from pyarrow import parquet
-from tests.daemons import LiveDaemon
+from tests.daemons import LiveDaemon, clean_env
 from tests.queries import golden, hostile
 
 from telem.queries import formats
@@ -25,7 +28,6 @@ from telem.storage.layout import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -299,3 +301,20 @@ def test_every_attack_is_refused_over_http(served: LiveDaemon, tmp_path: Path) -
             trap.accept()
     assert sorted(path for path in served.home.rglob("*") if "access" not in path.name) == before
     assert int(ask(served, "SELECT count(*) FROM events").text) > 100
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the examples are curl's")
+def test_the_examples_of_the_contract_work(served: LiveDaemon) -> None:
+    """Every one, with curl, as a user would copy it."""
+    script = Path(__file__).parents[2] / "queries" / "examples.sh"
+    done = subprocess.run(
+        ["sh", str(script), served.endpoints["query"]],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=clean_env() | {"TELEM_TOKEN": token_of(served)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "== All of them" in done.stderr
+    assert "PAR1" in done.stdout

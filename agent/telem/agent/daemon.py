@@ -37,6 +37,7 @@ from telem.storage.recovery import recover
 from telem.storage.seen import Seen
 
 from . import reserve
+from .access_log import AccessLog
 from .askers import Askers
 from .audit import Audit
 from .damage import DamageWatch
@@ -109,6 +110,7 @@ class Daemon:
         self._successor: Successor | None = None
         self._doors: Doors
         self._askers: Askers
+        self._access: AccessLog
         self._handover: HandoverDoor
         self._lock: Lock
         self._sockets: dict[str, socket.socket] = {}
@@ -155,7 +157,8 @@ class Daemon:
         self.damage = DamageWatch(self.layout, self.disk, self.keeper)
         self.summary = Summary(self.layout, self.disk)
         self.ingest.on_stored = self.summary.stored
-        for loop in (self.keeper, self.damage, self.policy, self.audit, self.summary, self._askers, Watch(self.config)):
+        loops = (self.keeper, self.damage, self.policy, self.audit, self.summary, self._askers, self._access)
+        for loop in (*loops, Watch(self.config)):
             stack.push_async_callback(_cancel, asyncio.create_task(loop.run()))
         self._announce(stack)
         for one in handed:
@@ -245,6 +248,9 @@ class Daemon:
             admit = Forwarded(admit, self._seen)
         return Gate(Redactor(policy, self._key), self._key, admit), Gate(Redactor(policy, self._key), self._key, admit)
 
+    def _clean_text(self, text: str) -> str:
+        return self.ingest.gate.redactor.sanitized(text)
+
     def _clean_name(self, attribute: str) -> str:
         return self.ingest.gate.redactor.name(attribute)
 
@@ -271,7 +277,9 @@ class Daemon:
         guard = Guard(port(listener), config.allowed_hosts)
         self._askers = Askers(self.layout)
         stack.push_async_callback(self._askers.close)
-        sql = SqlDoor(self._askers, lambda _asked: None, HEADERS)
+        self._access = AccessLog(self.layout, self.disk, self._clean_text)
+        stack.push_async_callback(self._access.close)
+        sql = SqlDoor(self._askers, self._access.note, HEADERS)
         local = Local(guard, Tokens(self.layout, self.disk), actions, sql).server()
         await self._doors.open("query_port", listener, local, local)
         self._handover = HandoverDoor(f"{folder}/handover", self._sockets, self._lock.fileno(), self._leave_to)

@@ -17,6 +17,7 @@ from telem.queries.render import footer, render
 from telem.queries.report import first_report
 from telem.queries.table import QueryError
 
+from . import asking
 from .errors import AgentError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def list_queries() -> None:
 
 def query(config: Config, question: str, params: Sequence[str], since: str | None, form: str) -> None:
     """Answer a question on standard output; what is to be said about the answer goes to standard error."""
+    asking.prepare("cli")
     table = ask(config.layout, question, _pairs(params), since)
     click.echo(render(table, form), nl=False)
     if form == "table":
@@ -56,6 +58,7 @@ def _pairs(params: Sequence[str]) -> dict[str, object]:
 
 def report(config: Config, home: Path) -> None:
     """Print the first report over a data folder."""
+    asking.prepare("report")
     click.echo(first_report(type(config.layout)(home), form="table"))
 
 

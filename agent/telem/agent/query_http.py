@@ -12,8 +12,7 @@ import logging
 import time
 import uuid
 import zlib
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import zstandard
 from aiohttp import web
@@ -23,6 +22,7 @@ from telem.queries.sandbox.frames import Kind, Question, failure
 from telem.queries.table import Problem, QueryError
 
 from . import body
+from .asked import Asked
 from .errors import BodyError
 
 if TYPE_CHECKING:
@@ -45,23 +45,6 @@ COMPRESS_FROM_BYTES = 1024
 FRAMES = "application/x-telem-frames"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Asked:
-    """What is noted of a question: never anything of its answer."""
-
-    caller: str
-    via: str
-    statement: str
-    form: str = ""
-    query_id: str = ""
-    address: str = ""
-    rows: int = 0
-    bytes: int = 0
-    problem: str = ""
-    started_s: float = field(default_factory=time.time)
-    elapsed_ms: float = 0.0
 
 
 class SqlDoor:
@@ -117,7 +100,7 @@ class SqlDoor:
         try:
             async with self._askers.answer(question) as answering:
                 while frame := await answering.next():
-                    _count(frame, asked)
+                    asked.count(frame)
                     await self._write(response, request, frame.packed())
         except QueryError as error:
             asked.problem = error.problem
@@ -261,7 +244,7 @@ async def _hold(answering: Answering, limit_bytes: int, asked: Asked) -> tuple[b
     """The beginning of an answer, up to the limit, and its end if that was all."""
     parts: list[bytes] = []
     while frame := await answering.next():
-        _count(frame, asked)
+        asked.count(frame)
         if frame.kind is Kind.END:
             return b"".join(parts), frame
         if frame.kind is Kind.DATA:
@@ -274,18 +257,10 @@ async def _hold(answering: Answering, limit_bytes: int, asked: Asked) -> tuple[b
 
 async def _next_data(answering: Answering, asked: Asked) -> bytes | None:
     while frame := await answering.next():
-        _count(frame, asked)
+        asked.count(frame)
         if frame.kind is Kind.DATA:
             return frame.payload
     return None
-
-
-def _count(frame: Frame, asked: Asked) -> None:
-    if frame.kind is Kind.DATA:
-        asked.bytes += len(frame.payload)
-    elif frame.kind is Kind.END:
-        said: dict[str, Any] = frame.said()
-        asked.rows, asked.elapsed_ms = said["rows"], said["elapsed_ms"]
 
 
 def _summary(asked: Asked) -> str:

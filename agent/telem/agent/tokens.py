@@ -23,6 +23,7 @@ from .errors import AgentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from telem.storage.disk import Disk
     from telem.storage.layout import Layout
@@ -56,13 +57,15 @@ class Tokens:
         self._disk = disk
         self._owner = load_token(layout, disk)
         self._named: dict[str, str] = {}
-        self._read_at = (0, 0)
+        self._seen: dict[Path, tuple[int, int]] = {}
 
     def caller(self, headers: Mapping[str, str], arguments: Mapping[str, str]) -> Caller | None:
         """Who asks, or None: no token, or a wrong one."""
         token = _given(headers, arguments)
         if not token:
             return None
+        if self._changed(self._layout.token):
+            self._owner = load_token(self._layout, self._disk)
         if hmac.compare_digest(token.encode("utf-8", "replace"), self._owner.encode()):
             return Caller(OWNER)
         digest = _digest(token)
@@ -70,14 +73,20 @@ class Tokens:
 
     def named(self) -> dict[str, str]:
         """Digests of the tokens made for programs, by name; read anew when the file has changed."""
-        try:
-            found = self._layout.tokens.stat()
-        except FileNotFoundError:
-            return {}
-        if (found.st_mtime_ns, found.st_ino) != self._read_at:
+        if self._changed(self._layout.tokens):
             self._named = {name: entry["sha256"] for name, entry in read(self._layout).items()}
-            self._read_at = (found.st_mtime_ns, found.st_ino)
         return self._named
+
+    def _changed(self, path: Path) -> bool:
+        """Whether a file is another one than when this was last asked."""
+        try:
+            found = path.stat()
+            now = (found.st_mtime_ns, found.st_ino)
+        except FileNotFoundError:
+            now = (0, 0)
+        before = self._seen.get(path)
+        self._seen[path] = now
+        return before != now
 
 
 def _given(headers: Mapping[str, str], arguments: Mapping[str, str]) -> str:
@@ -146,7 +155,7 @@ def revoke(layout: Layout, disk: Disk, name: str) -> None:
 
 
 def rotate(layout: Layout, disk: Disk) -> str:
-    """Make another owner's token and return it. A running daemon goes by the old one until it is restarted."""
+    """Make another owner's token and return it. A running daemon goes by it at once."""
     token = secrets.token_hex(TOKEN_BYTES)
     disk.write(layout.token, f"{token}\n".encode())
     return token

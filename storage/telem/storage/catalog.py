@@ -14,7 +14,7 @@ import duckdb
 
 from telem.sanitize.records import Signal
 
-from . import audit, rollups
+from . import access, audit, rollups
 from .closing import write_nothing
 from .compact import write_seed
 from .views import catalog_sql, quote
@@ -35,6 +35,7 @@ def publish(layout: Layout, disk: Disk, cutoff: str) -> bool:
         disk.directory(layout.journal(signal))
         write_seed(layout, signal, disk)
     audit.write_seed(layout, disk)
+    access.write_seed(layout, disk)
     in_force = rollups.read(layout)
     write_nothing(layout, disk)
     statements = list(catalog_sql(layout, cutoff, in_force, imported=layout.transcripts.exists()))

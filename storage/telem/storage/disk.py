@@ -154,6 +154,25 @@ class Disk:
             raise
         self.sync_directory(path.parent)
 
+    def extend(self, path: Path, data: bytes) -> None:
+        """Add to the end of a file that only grows, durably; make it if it is not there.
+
+        What a crash left torn at its end is closed with a line feed first, so that it spoils nothing but itself.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(path, flags, FILE_MODE)
+        try:
+            size = os.fstat(descriptor).st_size
+            torn = size and os.pread(descriptor, 1, size - 1) != b"\n"
+            view = memoryview(b"\n" + data if torn else data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            sync_descriptor(descriptor)
+        finally:
+            os.close(descriptor)
+        if not size:
+            self.sync_directory(path.parent)
+
     def publish(self, temporary: Path, path: Path) -> None:
         """Give a finished file its name: sync it, rename it, sync the directory."""
         self._sync_file(temporary)

@@ -6,6 +6,8 @@
   daemon.json                         what the running daemon says of itself (pid, ports, start)
   key, token                          secrets, 0600
   tokens.json                         digests of the tokens made for programs
+  access_log/<n>.ndjson               who asked what: lines of a chain
+  access.head, ACCESS                 how far that log has come, and the lock of who writes to it
   key.<day>.retired                   an earlier key, if its owner kept it when it was replaced
   config.toml                         the user's settings
   sanitize.toml                       the user's own sanitizing rules
@@ -54,6 +56,7 @@ PARQUET_NAME = re.compile(r"(\d{12})-(\d{12})\.parquet")
 ROLLUP_VERSION = 1
 """Raised whenever a column of the rollups is added or changed."""
 
+ACCESS_NAME = re.compile(r"(\d{6})\.ndjson")
 SEED_NAME = "000000000000-000000000000.parquet"
 SEED_DAY = "1970-01-01"
 """A zero-row file in a day of its own: DuckDB 1.x refuses a glob that matches nothing."""
@@ -88,6 +91,21 @@ class Layout:
     @property
     def tokens(self) -> Path:
         return self.home / "tokens.json"
+
+    @property
+    def access(self) -> Path:
+        return self.home / "access_log"
+
+    def access_file(self, number: int) -> Path:
+        return self.access / f"{number:06d}.ndjson"
+
+    @property
+    def access_head(self) -> Path:
+        return self.home / "access.head"
+
+    @property
+    def access_lock(self) -> Path:
+        return self.home / "ACCESS"
 
     @property
     def config(self) -> Path:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from telem.sanitize.columns import COLUMNS, SCHEMA_VERSION
 from telem.sanitize.records import Signal
 
+from . import access
 from . import rollups as rolled
 from .audit import TABLES
 from .rollups import SERIES_COLUMNS, USAGE_COLUMNS, Rollups
@@ -65,6 +66,7 @@ def catalog_sql(layout: Layout, cutoff: str, rollups: Rollups, *, imported: bool
     words = _words(rollups, rolled.files(layout, rollups))
     for table in TABLES:
         words[f"${table.folder}"] = _counts(table, glob_of(str(table.path(layout)), "*-*.ndjson"))
+    words["$access_log"] = _access(glob_of(str(layout.access), "*.ndjson"))
     yield from view_statements(words, imported=imported)
 
 
@@ -79,7 +81,7 @@ def worker_sql(
 ) -> Iterator[str]:
     """The same statements over explicit files. `totals` are the rollups' files; without them nothing is closed.
 
-    `counts` are the files of each table of counts, by its folder.
+    `counts` are the files of each table of counts, and those of the access log, by their folder.
 
     With `mentioned_in`, the text of a question, only the views whose names occur in it are made, with those they stand
     on. Making all of them takes 150 ms, which is more than most questions do.
@@ -90,6 +92,8 @@ def worker_sql(
     for table in TABLES:
         paths = (counts or {}).get(table.folder, ())
         words[f"${table.folder}"] = _counts(table, f"[{', '.join(map(quote, paths))}]" if paths else None)
+    asked = (counts or {}).get("access_log", ())
+    words["$access_log"] = _access(f"[{', '.join(map(quote, asked))}]" if asked else None)
     wanted = None if mentioned_in is None else _with_bases(mentioned_in)
     for name in view_names():
         if wanted is None or name in wanted:
@@ -265,6 +269,15 @@ def _counts(table: Counted, source: str | None) -> str:
         nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in kinds.items())
         return f"(SELECT {nothing} WHERE false)"
     columns = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in kinds.items()) + "}"
+    return f"read_json({source}, format = 'newline_delimited', ignore_errors = true, columns = {columns})"
+
+
+def _access(source: str | None) -> str:
+    """The lines of the access log; one that is torn or none reads as NULLs."""
+    if source is None:
+        nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in access.COLUMNS.items())
+        return f"(SELECT {nothing} WHERE false)"
+    columns = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in access.COLUMNS.items()) + "}"
     return f"read_json({source}, format = 'newline_delimited', ignore_errors = true, columns = {columns})"
 
 

@@ -17,7 +17,7 @@ from telem.queries.gate import Checked, check
 from telem.queries.problems import explained
 from telem.queries.table import ColumnInfo, Problem, QueryError
 from telem.sanitize.records import Signal
-from telem.storage import audit, rollups
+from telem.storage import access, audit, rollups
 from telem.storage.views import quote, worker_sql
 
 from .folders import folders_of
@@ -134,6 +134,7 @@ class Database:
     def _statements(self, about: str | None) -> Iterator[str]:
         layout = self._layout
         counted = {table.folder: [str(path) for path in audit.months(layout, table)] for table in audit.TABLES}
+        counted["access_log"] = [str(path) for path in access.files(layout) if path.stat().st_size]
         in_force = rollups.read(layout)  # before the files are listed: what it gives up is removed a grace later
         totals = rollups.files(layout, in_force) if in_force.version else None
         files = {signal: files_of(layout, signal) for signal in Signal}
