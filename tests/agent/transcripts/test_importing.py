@@ -187,6 +187,42 @@ job.run(job.logs())
 """
 
 
+def test_ctrl_c_keeps_what_was_handed_over(live: LiveDaemon, tmp_path: Path) -> None:
+    """It says so in a line, and the next run goes on."""
+    sessions = [Session(seed).talk(60) for seed in range(40)]
+    for session in sessions:
+        age(session.write(tmp_path))
+    env = {**clean_env(), "TELEM_AGENT_HOME": str(live.home)}
+    command = [*CLI, "import", "claude", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    wait_for(lambda: journal_rows(live.home) or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    if process.returncode:  # else it was done before it heard
+        assert process.returncode == 1
+        assert "Run it again" in errors
+        assert "Traceback" not in errors
+    run_import(live.home, tmp_path)
+    assert stored(live.home) == totals(*sessions)
+
+
+def test_a_log_that_was_removed_is_forgotten(live: LiveDaemon, logs: tuple[Path, tuple[Session, ...]]) -> None:
+    """Where it was read up to; what was in it is not imported again should it come back."""
+    folder, sessions = logs
+    run_import(live.home, folder)
+    paths = [log.path for log in logs_below([folder])]
+    kept = paths[0].read_bytes()
+    paths[0].unlink()
+    sessions[2].talk(1)
+    sessions[2].write(folder / "projects" / "-home-dev-book")
+    run_import(live.home, folder)
+    known = orjson.loads((Layout(live.home).transcripts / "logs.json").read_bytes())["logs"]
+    assert str(paths[0]) not in known
+    paths[0].write_bytes(kept)
+    run_import(live.home, folder)
+    assert stored(live.home) == totals(*sessions)
+
+
 def test_an_import_that_lost_its_memory_asks_the_store(
     live: LiveDaemon, logs: tuple[Path, tuple[Session, ...]]
 ) -> None:

@@ -121,6 +121,18 @@ def test_young_lines_are_left_when_asked_to(tmp_path: Path) -> None:
     assert len(read(tmp_path, known)[0]) == 1
 
 
+def test_a_clock_that_was_wrong_holds_nothing_up(tmp_path: Path) -> None:
+    """Lines and files of the future are read like others."""
+    session = Session(4)
+    session.now = session.now.now(session.now.tzinfo).replace(year=2099)
+    session.prompt()
+    session.answer(tools=1)
+    session.lines[1]["message"]["stop_reason"] = None
+    age(session.write(tmp_path), -86_400)
+    facts, _ = read(tmp_path, settle_s=60)
+    assert counted(facts) == totals(session)
+
+
 def test_bad_lines_cost_nothing_but_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes that are no UTF-8, cut JSON, other JSON, a line too long, a line without its end."""
     monkeypatch.setattr(reading, "LINE_LIMIT_BYTES", 10_000)

@@ -107,6 +107,8 @@ class Import:
                 self._recover(stored)
                 door = None if dry else stack.enter_context(open_door(self._layout))
                 self._run(reading, news, stored, door)
+                if door is not None:
+                    self.progress.forget_gone()
             self._outcome.left_out = reading.left_out
             self._outcome.bytes, self._outcome.lines = reading.bytes_read, reading.lines
         self._outcome.sessions = len(self._sessions)

@@ -106,6 +106,11 @@ class Progress:
         if last:
             (self._folder / "sending.json").unlink(missing_ok=True)
 
+    def forget_gone(self) -> None:
+        """Leave out logs that were removed; should one come back, `seen` knows what was in it."""
+        self.logs = {path: place for path, place in self.logs.items() if os.path.exists(path)}  # noqa: PTH110 (10,000 of them, quickly)
+        self.finish((), last=True)
+
     def _read(self, name: str) -> dict[str, Any]:
         try:
             found = orjson.loads((self._folder / name).read_bytes())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .folders import Log
 
-LINE_LIMIT_BYTES = 64 * 1024 * 1024
+LINE_LIMIT_BYTES = 32 * 1024 * 1024
 """A longer line is left out and counted; a client's line holds one message or one tool's result."""
 
 FRESH_S = 60.0
@@ -150,7 +150,8 @@ class Reading:
             return []
 
     def _is_young(self, fact: Fact) -> bool:
-        return self._settle_s > 0 and time.time() - fact.time_ns / 1e9 < self._settle_s
+        """A line of tomorrow is not: its clock was wrong, and nobody will export it by then."""
+        return self._settle_s > 0 and abs(time.time() - fact.time_ns / 1e9) < self._settle_s
 
     def _whole_lines(self, file: BinaryIO, log: Log) -> Iterator[bytes]:
         """Lines with their ends. One that is too long is passed over: in parts of its length that say nothing."""
@@ -175,7 +176,7 @@ class Reading:
 
 
 def _is_fresh(log: Log) -> bool:
-    return time.time() - log.mtime_ns / 1e9 < FRESH_S
+    return abs(time.time() - log.mtime_ns / 1e9) < FRESH_S
 
 
 def _head(file: BinaryIO) -> str:
