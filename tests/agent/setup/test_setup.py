@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.agent.setup.conftest import ENDPOINT, YES
 from tests.conftest import config_for
 from tests.daemons import CLI
@@ -183,11 +185,8 @@ def test_what_cannot_be_read_is_refused_and_untouched(
 ) -> None:
     """With the place, and without a record."""
     path = put(client, data)
-    try:
-        assert not set_up(config, client)
-        text = capsys.readouterr().err
-    except AgentError as error:
-        text = str(error)
+    assert not set_up(config, client)
+    text = capsys.readouterr().err
     assert said in text
     assert str(path) in text
     assert path.read_bytes() == data
@@ -206,11 +205,41 @@ def test_a_read_only_file_is_refused_and_untouched(config: Config, capsys: pytes
     assert not path_of("codex").exists()
 
 
-def test_a_folder_in_place_of_the_file_is_refused(config: Config) -> None:
-    """And named."""
+def test_a_folder_in_place_of_the_file_is_refused(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
+    """And named; the other clients are set up all the same."""
     path_of("claude").mkdir(parents=True)
-    with pytest.raises(AgentError, match="no file of settings"):
-        set_up(config, "claude")
+    assert not set_up(config)
+    assert "no file of settings" in capsys.readouterr().err
+    assert {record.client for record in records(config.layout)} == {"codex", "gemini"}
+
+
+DOCUMENTS: Any = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=8,
+)
+KNOWN = st.sampled_from(["env", "hooks", "SessionStart", "OTEL_LOGS_EXPORTER", "telemetry", "enabled", "x"])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(KNOWN, DOCUMENTS | st.dictionaries(KNOWN, DOCUMENTS, max_size=3), max_size=4),
+    st.sampled_from([None, 1, 4, "\t"]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from(["claude", "gemini"]),
+)
+def test_any_settings_survive(config: Config, document: dict[str, Any], indent: Any, end: str, client: str) -> None:
+    """Set up and taken back, or refused: in every case all bytes are there again."""
+    data = (json.dumps(document, indent=indent, ensure_ascii=False).replace("\n", end) + end).encode()
+    path = put(client, data)
+    if set_up(config, client):
+        found = loaded(path)
+        assert all(
+            found[name] == value for name, value in document.items() if name not in ("env", "hooks", "telemetry")
+        )
+        assert commands.take_back(config, [], YES)
+    assert path.read_bytes() == data
+    assert records(config.layout) == []
 
 
 # -- what is set ---------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from telem.agent.places import place_of
 from telem.storage.disk import Disk
 
 from . import claude, codex, environment, gemini, project
-from .files import read_file, refusal, write_file
+from .files import ClientFile, read_file, refusal, write_file
 from .plan import FORM_ERRORS, Editor, Plan, difference
 from .record import Record, apply, earlier_endpoints, records, undo
 from .variables import Content
@@ -107,8 +107,17 @@ def setup(config: Config, names: Sequence[str], content: Content | None, how: Ho
             "Install one, or name it: telem-agent setup --client claude",
         )
     target = wanted(config, content, replace=replace)
-    plans = [CLIENTS[name].plan(target, os.environ) for name in chosen]
-    return carry_out(config, plans, how)
+    return carry_out(config, [_plan(CLIENTS[name], target) for name in chosen], how)
+
+
+def _plan(module: ModuleType, target: Wanted) -> Plan:
+    """What there is to do for one client; that its file cannot be read keeps nothing from the others."""
+    try:
+        planned: Plan = module.plan(target, os.environ)
+    except AgentError as error:
+        path = module.settings_path(os.environ)
+        return Plan(module.NAME, module.TITLE, ClientFile(path, path, None), module.FORM, refused=str(error))
+    return planned
 
 
 def setup_project(config: Config, tags: dict[str, str], how: How, *, local: bool) -> bool:
