@@ -133,7 +133,9 @@ def test_an_agent_that_was_killed_is_started_again(hub: LiveHub) -> None:
     assert hub.send(token, "one") == 200
     pid = json.loads((home / "daemon.json").read_text(encoding="utf-8"))["pid"]
     subprocess.run(["kill", "-9", str(pid)], check=True)
-    assert hub.send(token, "two") == 200
+    statuses = [hub.send(token, "two") for _ in range(2)]  # the first may still meet it as it dies: 503, come again
+    assert statuses[0] in (200, 503)
+    assert statuses[1] == 200
     assert set(names(journal_rows(home))) == {"one", "two"}
 
 
