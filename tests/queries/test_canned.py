@@ -11,7 +11,7 @@ import pytest
 
 from telem.queries import canned
 from telem.queries.commands import ask
-from telem.queries.report import first_report
+from telem.queries.reports.first import first_report
 from telem.queries.table import Problem, QueryError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import click
 
 from telem.sanitize.pseudonym import KINDS
 
-from . import care, daily, keep_cli, past
+from . import asks, care, daily, keep_cli, past
 from .config import SETTINGS
 from .flags import SERVING, with_settings
 
@@ -462,6 +462,7 @@ def settings() -> None:
 past.add_commands(cli)
 daily.add_commands(cli)
 care.add_commands(cli)
+asks.add_commands(cli)
 
 
 def main() -> None:

@@ -87,6 +87,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("hub_behind_proxy", 0, "1 if a proxy in front of the hub does TLS; it may then listen without."),
     Setting("hub_group_size", 3, "Smallest group of members whose figures a hub shows to coordinators."),
     Setting("accept_row_ids", 0, "1 lets rows that another agent forwards keep their ids, each stored once."),
+    Setting("report_schedule", "", "Which reports the daemon writes by itself: month, week, both; empty means none."),
+    Setting("report_shared", 0, "1 if these are for others to read: people are then named in groups only."),
+    Setting("report_min_people", 3, "Smallest group in which a report for others names people, by pseudonym."),
+    Setting(
+        "report_command", "", "Command told about a report the daemon wrote, as JSON on its standard input; no shell."
+    ),
+    Setting("report_webhook", "", "Address told about it by POST: path and totals only."),
     Setting("log_level", "info", "How much the daemon's own log says: debug, info, warning or error."),
 )
 
@@ -99,6 +106,7 @@ _CHOICES = {
     "profile": ("", *(profile.value for profile in Profile)),
     "mode": ("agent", "hub"),
     "watch_session_logs": ("auto", "on", "off"),
+    "report_schedule": ("", "month", "week", "both"),
     "log_level": ("debug", "info", "warning", "error"),
     "bind": ("127.0.0.1", "::1", "localhost"),
 }
@@ -108,6 +116,8 @@ _RANGES = {
     "hub_behind_proxy": (0, 1),
     "accept_row_ids": (0, 1),
     "hub_group_size": (2, 1000),
+    "report_shared": (0, 1),
+    "report_min_people": (1, 1000),
 }
 
 
@@ -138,6 +148,11 @@ class Config:
     hub_behind_proxy: int
     hub_group_size: int
     accept_row_ids: int
+    report_schedule: str
+    report_shared: int
+    report_min_people: int
+    report_command: str
+    report_webhook: str
     log_level: str
 
     @property

@@ -54,6 +54,7 @@ from .local import HEADERS, Local
 from .policies import OFF_WARNING, PolicyWatch, load_policy
 from .query_http import SqlDoor
 from .retention import Retention, limits_of
+from .scheduled import Reporter
 from .sockets import listen, port
 from .switchboard import Misdialled, Switchboard
 from .tokens import Tokens
@@ -158,7 +159,7 @@ class Daemon:
         self.summary = Summary(self.layout, self.disk)
         self.ingest.on_stored = self.summary.stored
         loops = (self.keeper, self.damage, self.policy, self.audit, self.summary, self._askers, self._access)
-        for loop in (*loops, Watch(self.config)):
+        for loop in (*loops, Watch(self.config), Reporter(self.config)):
             stack.push_async_callback(_cancel, asyncio.create_task(loop.run()))
         self._announce(stack)
         for one in handed:

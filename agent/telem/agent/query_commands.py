@@ -14,7 +14,7 @@ import click
 from telem.queries import canned
 from telem.queries.commands import ask
 from telem.queries.render import footer, render
-from telem.queries.report import first_report
+from telem.queries.reports.first import first_report
 from telem.queries.table import QueryError
 
 from . import asking

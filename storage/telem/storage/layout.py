@@ -31,6 +31,7 @@
   dropped_records/YYYY-MM.ndjson      which records were not stored on purpose, by day, client, event and rule
   exports.json                        which backups and exports were written, where and of what time
   snapshots/<token>/                  what a backup or an export is reading; gone when it ends
+  reports/                            reports made by themselves, and digests of what was reported
   quarantine/                         files that could not be read, and what was cut from them
   seen.ids                            ids of the rows that another agent forwarded last
   hub/                                a hub's register of members, and when each came last
@@ -173,6 +174,17 @@ class Layout:
     @property
     def snapshots(self) -> Path:
         return self.home / "snapshots"
+
+    @property
+    def reports(self) -> Path:
+        return self.home / "reports"
+
+    def report(self, name: str) -> Path:
+        return self.reports / name
+
+    @property
+    def report_digests(self) -> Path:
+        return self.reports / "digests.ndjson"
 
     @property
     def quarantine(self) -> Path:

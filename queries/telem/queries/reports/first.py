@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .commands import ask
-from .render import render
+from telem.queries.commands import ask
+from telem.queries.render import render
 
 if TYPE_CHECKING:
     from telem.storage.layout import Layout
