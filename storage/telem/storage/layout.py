@@ -21,6 +21,7 @@
   clock.json                          the day of which retention is sure, whatever the clock says
   parquet/<signal>/removing/          a day on its way out; no glob reaches it
   reports/retention/<week>.md, .json  what came in, what was deleted and why, what is due
+  reports/<kind>-<period>.html        reports; digests.ndjson: what closed periods were reported with
   reports/removals.ndjson             every day that retention has removed
   sanitizer_audit/YYYY-MM.ndjson      how often which rule fired, by day and attribute
   statusline.json                     running totals for the status line; derived, may be deleted
@@ -31,7 +32,6 @@
   dropped_records/YYYY-MM.ndjson      which records were not stored on purpose, by day, client, event and rule
   exports.json                        which backups and exports were written, where and of what time
   snapshots/<token>/                  what a backup or an export is reading; gone when it ends
-  reports/                            reports made by themselves, and digests of what was reported
   quarantine/                         files that could not be read, and what was cut from them
   seen.ids                            ids of the rows that another agent forwarded last
   hub/                                a hub's register of members, and when each came last
@@ -174,10 +174,6 @@ class Layout:
     @property
     def snapshots(self) -> Path:
         return self.home / "snapshots"
-
-    @property
-    def reports(self) -> Path:
-        return self.home / "reports"
 
     def report(self, name: str) -> Path:
         return self.reports / name
