@@ -127,13 +127,18 @@ def test_the_profile_starts_it_only_if_it_is_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [Systemd, Launchd])
 def test_install_and_uninstall(
-    kind: type[managers.Manager], user: Path, config: Config, monkeypatch: pytest.MonkeyPatch
+    kind: type[managers.Manager],
+    user: Path,
+    config: Config,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The file is written and read by the manager; afterwards nothing is left."""
     use(monkeypatch, kind)
     commands.install(config, dry=True)
     assert (told(user), kind(os.environ).is_installed()) == ([], False)
     commands.install(config, dry=False)
+    assert "otlp_http_port is set by this shell only" in capsys.readouterr().err  # as 0, by the fixture
     path = kind(os.environ).path
     assert str(config.home) in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o644

@@ -9,6 +9,7 @@ import click
 import orjson
 
 from telem.agent import control
+from telem.agent.config import SETTINGS, load
 from telem.agent.errors import AgentError
 from telem.agent.setup.commands import program
 from telem.storage.disk import Disk
@@ -38,6 +39,9 @@ def install(config: Config, *, dry: bool) -> None:
         raise AgentError(
             f"{chosen.path} is for the data folder {other}", "Remove it first: telem-agent service uninstall"
         )
+    for name in _only_here(config):
+        text = f"{name} is set by this shell only; the service reads {config.layout.config}, so put it there"
+        click.secho(text, bold=True, err=True)
     if chosen.supervises:
         control.stop(config.layout)  # one that was started by hand; the manager starts its own
     chosen.install(program(), config.home)
@@ -51,6 +55,12 @@ def install(config: Config, *, dry: bool) -> None:
     click.echo(f"{chosen.name} starts telem-agent at login from now on: {chosen.path}", err=True)
     for hint in chosen.hints():
         click.echo(f"  {hint}", err=True)
+
+
+def _only_here(config: Config) -> list[str]:
+    """Settings that come from this shell's environment, which a service does not have."""
+    plain = load({"home": str(config.home)}, {})
+    return [setting.name for setting in SETTINGS if getattr(plain, setting.name) != getattr(config, setting.name)]
 
 
 def _other_home(chosen: managers.Manager, config: Config) -> str:
