@@ -13,7 +13,7 @@ import click
 
 from telem.sanitize.pseudonym import KINDS
 
-from . import asks, care, daily, keep_cli, past
+from . import asks, care, daily, keep_cli, life_cli, past
 from .config import SETTINGS
 from .flags import SERVING, with_settings
 
@@ -124,37 +124,6 @@ def compact(config: Config) -> None:
     from . import daemon_commands
 
     daemon_commands.compact(config)
-
-
-KEEPING = ("retention_logs_days", "retention_metrics_days", "retention_traces_days", "size_limit_gb")
-
-
-@cli.group(name="retention")
-def retention_group() -> None:
-    """How long raw rows are kept, what is due, and what was removed."""
-
-
-@retention_group.command(name="status")
-@with_settings(*KEEPING)
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
-def retention_status(config: Config, as_json: bool) -> None:
-    """Say how long raw rows are kept, how much there is, and what goes next."""
-    from . import retention_commands
-
-    retention_commands.status(config, as_json=as_json)
-
-
-@retention_group.command(name="run")
-@with_settings(*KEEPING)
-@click.option("--now", is_flag=True, help="Go by the clock as it is, also when it has jumped.")
-@click.option("--dry-run", "dry", is_flag=True, help="Say what would go, and leave it.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
-def retention_run(config: Config, **options: Any) -> None:
-    """Remove at once what is due; it happens by itself every hour."""
-    from . import retention_commands
-
-    retention_commands.run(config, **options)
 
 
 @cli.command()
@@ -446,7 +415,14 @@ def member_revoke(config: Config, name: str) -> None:
     hub_commands.revoke(config, name)
 
 
-for command in (keep_cli.backup, keep_cli.restore, keep_cli.import_archive, keep_cli.export):
+for command in (
+    keep_cli.backup,
+    keep_cli.restore,
+    keep_cli.import_archive,
+    keep_cli.export,
+    life_cli.retention,
+    life_cli.purge,
+):
     cli.add_command(command)
 
 

@@ -28,6 +28,7 @@ from telem.sanitize.gate import Gate
 from telem.sanitize.records import Profile, Signal
 from telem.sanitize.redact import Redactor
 from telem.sanitize.tombs import Tombs
+from telem.storage import tombstones
 from telem.storage.disk import Disk
 from telem.storage.inventory import sizes
 from telem.storage.journal import Journal
@@ -52,6 +53,7 @@ from .ingest import Committer, Ingest
 from .keeper import Keeper
 from .local import HEADERS, Local
 from .policies import OFF_WARNING, PolicyWatch, load_policy
+from .purging import Purging
 from .query_http import SqlDoor
 from .retention import Retention, limits_of
 from .scheduled import Reporter
@@ -100,6 +102,7 @@ class Daemon:
         self.damage: DamageWatch
         self.audit: Audit
         self.summary: Summary
+        self.purging: Purging
         self.policy: PolicyWatch
         self._key = b""
         self._tombs = Tombs()
@@ -158,8 +161,9 @@ class Daemon:
         self.damage = DamageWatch(self.layout, self.disk, self.keeper)
         self.summary = Summary(self.layout, self.disk)
         self.ingest.on_stored = self.summary.stored
-        loops = (self.keeper, self.damage, self.policy, self.audit, self.summary, self._askers, self._access)
-        for loop in (*loops, Watch(self.config), Reporter(self.config)):
+        self.purging = Purging(self.layout, self.disk, self._key, self._tombs, self.keeper, self.ingest)
+        loops = (self.keeper, self.purging, self.damage, self.policy, self.audit, self.summary, self._askers)
+        for loop in (*loops, self._access, Watch(self.config), Reporter(self.config)):
             stack.push_async_callback(_cancel, asyncio.create_task(loop.run()))
         self._announce(stack)
         for one in handed:
@@ -207,6 +211,7 @@ class Daemon:
     def _open_journals(self, stack: contextlib.AsyncExitStack) -> dict[Signal, list[int]]:
         loaded = load_policy(self.config)
         self._key = load_key(self.layout, self.disk)
+        self._tombs.take(self._buried())
         ledger = Ledger()
         committers = {}
         waiting = {}
@@ -231,6 +236,14 @@ class Daemon:
         stack.push_async_callback(self.ingest.stop)
         self.policy = PolicyWatch(self.config, loaded, self._use)
         return waiting
+
+    def _buried(self) -> Tombs:
+        """What was purged. A file that cannot be read does not keep clients waiting; it is said instead."""
+        try:
+            return tombstones.read(self.layout, self._key)
+        except tombstones.TombstoneError as error:
+            self.messages.append(str(error))
+            return Tombs(self._key)
 
     def _use(self, policy: Policy) -> None:
         """Put another policy in force, between two requests. Ids depend on the key alone, and stay what they were.
@@ -273,6 +286,7 @@ class Daemon:
             ("GET", "/status"): self.status,
             ("GET", "/summary"): self._summary,
             ("POST", "/compact"): self._compact,
+            ("POST", "/purge"): self._purge,
             **reserve.routes(self.ingest.committers),
         }
         guard = Guard(port(listener), config.allowed_hosts)
@@ -289,6 +303,9 @@ class Daemon:
 
     async def _summary(self) -> dict[str, Any]:
         return self.summary.said()
+
+    async def _purge(self) -> dict[str, Any]:
+        return await self.purging.purge()
 
     async def _compact(self) -> dict[str, Any]:
         return await self.keeper.compact_now()

@@ -10,7 +10,8 @@ Exception
 ├── LockedError (storage)       another daemon has this directory
 ├── KeyFileError (storage)      the key file is not one of ours
 ├── PolicyError, RuleError, PatternError, NoiseError (sanitize)
-├── RollupError (storage)         what sums up closed days cannot be used
+├── RollupError (storage)       what sums up closed days cannot be used
+├── IntentError, TombstoneError (storage)  what is to be purged, or was, cannot be read
 ├── ArchiveError (storage)      a backup that is none, or is damaged
 ├── NotEmptyError (storage)     a backup cannot be restored over something
 ├── QueryError (queries)        a question that has no answer

@@ -232,6 +232,11 @@ class Ingest:
         async with self._heavy:
             return await asyncio.to_thread(lambda: self.heavy_gate.sanitize(decode(request), request_id))
 
+    async def settled(self) -> None:
+        """Return when every request that is under way now has been judged and stored, or has failed."""
+        if under_way := list(self._under_way.values()):
+            await asyncio.wait(under_way)
+
     async def stop(self) -> None:
         """Write what is under way, then close the journals."""
         while self._under_way:

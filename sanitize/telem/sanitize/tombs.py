@@ -43,6 +43,13 @@ class Tombs:
     def __bool__(self) -> bool:
         return bool(self.digests) or self.before_us > 0
 
+    def take(self, others: Tombs) -> None:
+        """Judge by these from now on."""
+        self.key, self.before_us = others.key, others.before_us
+        self._known.clear()
+        self.digests = others.digests
+        self._known.clear()
+
     def covers(self, row: Row) -> bool:
         """Was the row's session, or its user, purged?"""
         if self.before_us and row.get("source") == IMPORTED and int(str(row["time"])) < self.before_us:

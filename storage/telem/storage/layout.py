@@ -18,6 +18,10 @@
   manifest/<signal>/YYYY-MM-DD.json   size and checksums of an ingest day's Parquet files
   rollups/current.json                which rollup is in force: closed days, and the raw ones still there
   rollups/v=<k>/<version>/usage.parquet, series.parquet   what closed days add to the totals; never changed, replaced
+  purge.json                          what is to be purged, until it has been
+  progress                            how far a purge or another rewriting is
+  tombstones.json                     keyed digests of what was purged and must not come back
+  receipts/                           what was purged, how much and when; names nobody
   clock.json                          the day of which retention is sure, whatever the clock says
   parquet/<signal>/removing/          a day on its way out; no glob reaches it
   reports/retention/<week>.md, .json  what came in, what was deleted and why, what is due
@@ -53,7 +57,7 @@ if TYPE_CHECKING:
     from telem.sanitize.records import Signal
 
 SEGMENT_NAME = re.compile(r"s-(\d{12})\.ndjson")
-PARQUET_NAME = re.compile(r"(\d{12})-(\d{12})\.parquet")
+PARQUET_NAME = re.compile(r"(\d{12})-(\d{12})(?:-r(\d+))?\.parquet")
 ROLLUP_VERSION = 1
 """Raised whenever a column of the rollups is added or changed."""
 
@@ -138,6 +142,22 @@ class Layout:
     @property
     def removals(self) -> Path:
         return self.reports / "removals.ndjson"
+
+    @property
+    def intent(self) -> Path:
+        return self.home / "purge.json"
+
+    @property
+    def progress(self) -> Path:
+        return self.home / "progress"
+
+    @property
+    def tombstones(self) -> Path:
+        return self.home / "tombstones.json"
+
+    @property
+    def receipts(self) -> Path:
+        return self.home / "receipts"
 
     @property
     def clock(self) -> Path:
@@ -256,9 +276,15 @@ def segment_name(number: int) -> str:
     return f"s-{number:012d}.ndjson"
 
 
-def parquet_name(first: int, last: int) -> str:
-    """Name of the file that holds the rows of segments `first` to `last`."""
-    return f"{first:012d}-{last:012d}.parquet"
+def parquet_name(first: int, last: int, revision: int = 0) -> str:
+    """Name of the file that holds the rows of segments `first` to `last`, rewritten so many times."""
+    return f"{first:012d}-{last:012d}{f'-r{revision}' if revision else ''}.parquet"
+
+
+def parquet_revision(name: str) -> int:
+    """How many times a file was rewritten."""
+    match = PARQUET_NAME.fullmatch(name)
+    return int(match[3] or 0) if match else 0
 
 
 def segment_number(name: str) -> int | None:

@@ -6,6 +6,7 @@
     {"job": "close", "home": "…", "until": "2026-01-31"}
     {"job": "give up", "home": "…", "days": [{"signal": "logs", "day": "2025-10-31", …}]}
     {"job": "remove", "home": "…", "reasons": [["logs", "2025-10-31", "age"]]}
+    {"job": "purge", "home": "…", "digest": "…"}
     {"job": "publish", "home": "…", "cutoff": "2026-01-30"}
 
 It exists so that the daemon never imports duckdb and pyarrow (60 MB) and so that whatever goes wrong here cannot take
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from telem.sanitize.records import Signal
 
-from . import manifest, retention, rollups
+from . import intent, manifest, retention, rollups
 from .disk import Disk
 from .inventory import covered_segments
 from .layout import Layout
@@ -105,6 +106,17 @@ def _remove(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
     return {"removed": [asdict(day) for day in retention.remove(layout, disk, time.time(), reasons)]}
 
 
+def _purge(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
+    from .purge import purge, receipt
+
+    target = intent.noted(layout)
+    if target is None:
+        return {"receipt": None}
+    said = purge(layout, disk, target, lambda done, total: intent.show_progress(layout, done, total))
+    layout.progress.unlink(missing_ok=True)
+    return {"receipt": str(receipt(layout, disk, target, said, job["digest"])), **said}
+
+
 def _publish(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
     from .catalog import publish
 
@@ -118,6 +130,7 @@ _STEPS: dict[str, Callable[[dict[str, Any], Layout, Disk], dict[str, Any]]] = {
     "close": _close,
     "give up": _give_up,
     "remove": _remove,
+    "purge": _purge,
     "publish": _publish,
 }
 

@@ -1,0 +1,69 @@
+"""Declarations of the commands about the life of the data: retention, purge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .flags import with_settings
+
+if TYPE_CHECKING:
+    from .config import Config
+
+KEEPING = ("retention_logs_days", "retention_metrics_days", "retention_traces_days", "size_limit_gb")
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
+_yes = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+@click.group()
+def retention() -> None:
+    """How long raw rows are kept, what is due, and what was removed."""
+
+
+@retention.command()
+@with_settings(*KEEPING)
+@_as_json
+def status(config: Config, as_json: bool) -> None:
+    """Say how long raw rows are kept, how much there is, and what goes next."""
+    from . import retention_commands
+
+    retention_commands.status(config, as_json=as_json)
+
+
+@retention.command()
+@with_settings(*KEEPING)
+@click.option("--now", is_flag=True, help="Go by the clock as it is, also when it has jumped.")
+@click.option("--dry-run", "dry", is_flag=True, help="Say what would go, and leave it.")
+@_yes
+@_as_json
+def run(config: Config, **options: Any) -> None:
+    """Remove at once what is due; it happens by itself every hour."""
+    from . import retention_commands
+
+    retention_commands.run(config, **options)
+
+
+@click.command()
+@with_settings()
+@click.option("--session", default="", metavar="ID", help="All that was stored of a session.")
+@click.option("--user", default="", metavar="WHO", help="All of a person: an e-mail address, or a stand-in.")
+@click.option("--before", default="", metavar="DAY", help="All that happened before a UTC day.")
+@click.option("--all", "everything", is_flag=True, help="All that was stored so far.")
+@click.option("--resume", is_flag=True, help="Finish a purge that was interrupted.")
+@click.option("--delete-copies", is_flag=True, help="Delete backups and exports that hold, or may hold, such rows.")
+@click.option("--dry-run", "dry", is_flag=True, help="Say what would go, and leave it.")
+@_yes
+@_as_json
+def purge(config: Config, session: str, user: str, before: str, everything: bool, resume: bool, **options: Any) -> None:
+    """Take out what was stored of a session, a person or a time, for good, also while the daemon runs.
+
+    It goes from the journal, Parquet, the rollups and the quarantine, and does not come back: what clients still send
+    of that session or person is not stored, nor what an import or a backup brings. A receipt says what was done, and
+    names nobody.
+    """
+    from . import purge_commands
+
+    meant = None if resume else purge_commands.target(config, session, user, before, everything=everything)
+    purge_commands.purge(config, meant, **options)

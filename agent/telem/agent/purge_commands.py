@@ -1,0 +1,200 @@
+"""`telem-agent purge`: take out what was stored of a session, a person or a time, for good."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import orjson
+
+from telem.queries.commands import ask
+from telem.sanitize.pseudonym import Pseudonyms, is_stand_in
+from telem.sanitize.records import Signal
+from telem.sanitize.tombs import SESSION, USER
+from telem.storage import exports, intent
+from telem.storage.disk import Disk
+from telem.storage.intent import ALL, BEFORE, Target, target_of
+from telem.storage.keys import load_key, read_key
+
+from . import control
+from .errors import AgentError
+from .purging import purge_without_daemon
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .config import Config
+
+SCHEMA = 1
+POLL_S = 0.2
+STEPS = 1000
+DONE = ("rows", "rollup_rows", "files", "segments", "quarantined", "receipt")
+
+
+def target(config: Config, session: str, user: str, before: str, *, everything: bool) -> Target:
+    """What is meant. An e-mail address becomes its stand-in here, and is kept nowhere.
+
+    Raises:
+        UsageError: none or several of them, or a value that cannot be one.
+    """
+    given = [kind for kind, value in ((SESSION, session), (USER, user), (BEFORE, before), (ALL, everything)) if value]
+    if len(given) != 1:
+        raise click.UsageError("give one of --session, --user, --before and --all")
+    if user:
+        return target_of(USER, _stand_in(config, user))
+    if before:
+        try:
+            return target_of(BEFORE, date.fromisoformat(before).isoformat())
+        except ValueError as error:
+            raise click.UsageError(f"--before takes a day such as 2026-01-31, not {before!r}") from error
+    return target_of(given[0], session)
+
+
+def _stand_in(config: Config, user: str) -> str:
+    if is_stand_in(user):
+        return user
+    key = read_key(config.layout)
+    if key is None:
+        raise AgentError(f"{config.home} has no key, so nobody's stand-in is known", "Give the stand-in itself")
+    if "@" not in user:
+        raise click.UsageError("--user takes an e-mail address or a stand-in; telem-agent identity shows yours")
+    return Pseudonyms(key).of("email", user)
+
+
+def purge(config: Config, meant: Target | None, *, dry: bool, yes: bool, as_json: bool, delete_copies: bool) -> None:
+    """Say what would go, ask, and take it out. Without a target, finish what was interrupted.
+
+    Raises:
+        AgentError: it did not finish; it goes on at the next start, or when asked to.
+    """
+    layout = config.layout
+    resuming = meant is None
+    meant = meant or intent.noted(layout)
+    if meant is None:
+        click.echo("no purge is unfinished", err=True)
+        return
+    found = _count(config, meant)
+    copies = _copies(config, meant)
+    said: dict[str, Any] = {"schema": SCHEMA, "kind": meant.kind, "dry_run": dry, **found, "copies": copies}
+    if not as_json:
+        _tell(found, copies)
+    if not dry:
+        if not yes and not resuming:
+            click.confirm("Take this out for good?", abort=True, err=True)
+        intent.note(layout, Disk(), meant)
+        done = _with_bar(config, lambda: _do(config), show=not as_json)
+        said |= {
+            name: done.get(name) for name in ("rows", "rollup_rows", "files", "segments", "quarantined", "receipt")
+        }
+        said["copies_deleted"] = _delete(copies, yes=yes) if delete_copies else []
+        if not as_json:
+            total = sum(done["rows"].values()) if done.get("rows") else 0
+            click.echo(
+                f"{total} rows and {done.get('rollup_rows', 0)} sums taken out; receipt: {done['receipt']}", err=True
+            )
+    if as_json:
+        click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode())
+
+
+def _count(config: Config, meant: Target) -> dict[str, Any]:
+    """Rows by signal, and other stand-ins that stand beside a user's."""
+    from telem.storage.purge import neighbours, where, where_summed
+
+    rows: dict[str, int] = {}
+    for signal in Signal:
+        ((count,),) = ask(config.layout, f"SELECT count(*) FROM raw_{signal} WHERE {where(meant)}").rows  # noqa: S608 (quoted)
+        rows[signal.value] = int(str(count))
+    summed = f"SELECT count(DISTINCT session_id) FROM usage_days WHERE {where_summed(meant)}"  # noqa: S608 (quoted)
+    ((sessions,),) = ask(config.layout, summed).rows
+    return {"found": rows, "sessions": int(str(sessions)), "beside": neighbours(config.layout, meant)}
+
+
+def _tell(found: dict[str, Any], copies: list[dict[str, Any]]) -> None:
+    rows = ", ".join(f"{count} of {signal}" for signal, count in found["found"].items())
+    click.echo(f"Rows: {rows}; {found['sessions']} sessions in the totals.", err=True)
+    if found["beside"]:
+        click.echo("Beside it stand, in the same rows (rows with only these stay; give them to --user too):", err=True)
+        for name in found["beside"]:
+            click.echo(f"  {name}", err=True)
+    if copies:
+        click.echo("Copies that were written and are still there:", err=True)
+        for copy in copies:
+            held = {True: "holds such rows", False: "holds none", None: "may hold such rows"}[copy["holds"]]
+            click.echo(f"  {copy['path']} ({copy['kind']} of {copy['at'][:10]}): {held}", err=True)
+
+
+def _do(config: Config) -> dict[str, Any]:
+    layout = config.layout
+    running = control.find(layout)
+    if running is not None:
+        return control.ask(running, layout.token, "POST", "/purge")
+    disk = Disk()
+    lock = disk.lock(layout.lock)
+    try:
+        return purge_without_daemon(layout, disk, load_key(layout, disk))
+    finally:
+        lock.release()
+
+
+def _with_bar(config: Config, work: Callable[[], dict[str, Any]], *, show: bool) -> dict[str, Any]:
+    """Do it in a thread, and show how far it is on a terminal."""
+    result: dict[str, Any] = {}
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            result.update(work())
+        except BaseException as error:  # noqa: BLE001 (raised again by whoever waits)
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    reached = 0
+    with click.progressbar(length=STEPS, label="Rewriting days", hidden=not show, file=sys.stderr) as bar:
+        while thread.is_alive():
+            thread.join(POLL_S)
+            done, total = intent.progress(config.layout)
+            now = STEPS * done // total if total else 0
+            bar.update(max(0, now - reached))
+            reached = max(reached, now)
+        bar.update(STEPS - reached)
+    if failed:
+        raise failed[0]
+    return result
+
+
+def _copies(config: Config, meant: Target) -> list[dict[str, Any]]:
+    """Backups and exports that are still where they were written, and whether they hold such rows; None: unknown."""
+    found = []
+    for entry in exports.known(config.layout):
+        path = Path(str(entry.get("path", "-")))
+        if entry.get("kind") in ("backup", "export") and path.is_absolute() and path.exists():
+            found.append(
+                {"path": str(path), "kind": entry["kind"], "at": str(entry.get("at", "")), "holds": _holds(path, meant)}
+            )
+    return found
+
+
+def _holds(path: Path, meant: Target) -> bool | None:
+    if meant.kind not in (SESSION, USER):
+        return None
+    if path.suffix in (".csv", ".jsonl", ".ndjson", ".tsv") and path.is_file():
+        wanted = meant.value.encode()
+        with path.open("rb") as file:
+            return any(wanted in line for line in file)
+    return None
+
+
+def _delete(copies: list[dict[str, Any]], *, yes: bool) -> list[str]:
+    gone = []
+    for copy in copies:
+        if copy["holds"] is not False and (yes or click.confirm(f"Delete {copy['path']}?", err=True)):
+            with suppress(FileNotFoundError):
+                Path(copy["path"]).unlink()
+            gone.append(copy["path"])
+    return gone

@@ -1,0 +1,120 @@
+"""Purging, as the daemon does it and as the command line does it without one. The steps are in `telem.storage.purge`.
+
+First the tombstone, so that nothing more of it is stored; then what is under way is waited for, segments are closed and
+made into Parquet, and a worker rewrites what holds such rows. The intent stays until the receipt is written: a purge
+that was interrupted goes on when the daemon next starts, or at `telem-agent purge --resume`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from telem.sanitize.records import Signal
+from telem.sanitize.tombs import SESSION, USER
+from telem.storage import intent, retention, tombstones
+from telem.storage.inventory import days_in_journal, parquet_files
+from telem.storage.recovery import recover
+
+from .keeper import SEGMENTS_A_FILE, consecutive
+from .workers import WorkerError, run_jobs
+
+if TYPE_CHECKING:
+    from telem.sanitize.tombs import Tombs
+    from telem.storage.disk import Disk
+    from telem.storage.intent import Target
+    from telem.storage.layout import Layout
+
+    from .ingest import Ingest
+    from .keeper import Keeper
+
+AGAIN_S = 600.0
+
+log = logging.getLogger(__name__)
+
+
+def bury(layout: Layout, disk: Disk, key: bytes, target: Target) -> str:
+    """Set the target's tombstone; returns its digest, empty for what is no session and no user."""
+    if target.kind in (SESSION, USER):
+        return tombstones.add(layout, disk, key, target.kind, target.value)
+    tombstones.add_before(layout, disk, target.before_us)
+    return ""
+
+
+class Purging:
+    """The daemon's part."""
+
+    def __init__(self, layout: Layout, disk: Disk, key: bytes, tombs: Tombs, keeper: Keeper, ingest: Ingest) -> None:
+        self._layout = layout
+        self._disk = disk
+        self._key = key
+        self._tombs = tombs
+        self._keeper = keeper
+        self._ingest = ingest
+        self._one = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Finish what an earlier life began, and what failed; for ever."""
+        while True:
+            try:
+                if intent.noted(self._layout) is not None and not self._one.locked():
+                    said = await self.purge()
+                    log.info("a purge that was not finished is now: %s", said["receipt"])
+            except Exception:
+                log.exception("a purge could not be finished; it is tried again")
+            await asyncio.sleep(AGAIN_S)
+
+    async def purge(self) -> dict[str, Any]:
+        """Purge what the intent names.
+
+        Raises:
+            WorkerError: a step failed; the intent stays, and it is tried again.
+        """
+        async with self._one:
+            target = intent.noted(self._layout)
+            if target is None:
+                return {"receipt": None}
+            digest = bury(self._layout, self._disk, self._key, target)
+            self._tombs.take(tombstones.read(self._layout, self._key))
+            await self._ingest.settled()
+            waiting = (await self._keeper.compact_now())["waiting"]
+            if any(waiting.values()):
+                raise WorkerError(f"segments could not be made into Parquet first: {waiting}")
+            job = {"job": "purge", "home": str(self._layout.home), "digest": digest}
+            (said,) = await self._keeper.run_alone([job])
+            if not said["ok"]:
+                raise WorkerError(said["error"])
+            await self._keeper.work(everything=True)
+            return said
+
+
+def purge_without_daemon(layout: Layout, disk: Disk, key: bytes) -> dict[str, Any]:
+    """The same without a daemon; the caller holds the folder's lock.
+
+    Raises:
+        WorkerError: a step failed; the intent stays.
+    """
+    target = intent.noted(layout)
+    if target is None:
+        return {"receipt": None}
+    digest = bury(layout, disk, key, target)
+    today = datetime.now(UTC).date().isoformat()
+    home = str(layout.home)
+    jobs: list[dict[str, Any]] = []
+    for signal in Signal:
+        disk.directory(layout.journal(signal))
+        day = max([today, *(file.day for file in parquet_files(layout, signal))])
+        jobs += [
+            {"job": "compact", "home": home, "signal": signal.value, "segments": run, "day": day}
+            for run in consecutive(recover(layout, signal, disk, 1 << 62).waiting, SEGMENTS_A_FILE)
+        ]
+    purge = len(jobs)
+    held = [day for signal in Signal for day in days_in_journal(layout, signal)]
+    jobs.append({"job": "purge", "home": home, "digest": digest})
+    jobs.append({"job": "publish", "home": home, "cutoff": min([retention.closable(today), *held])})
+    results = asyncio.run(run_jobs(jobs))
+    if failed := [result["error"] for result in results if not result["ok"]]:
+        raise WorkerError(f"the purge is not finished: {failed[0]}")
+    return results[purge]
