@@ -45,8 +45,12 @@ def sessions(daemon: Daemon, signal: Signal = LOGS) -> dict[str, int]:
     return dict(rows)
 
 
+def every_byte(home: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+
+
 async def test_a_session_goes_while_the_daemon_runs_and_does_not_come_back(home: Path) -> None:
-    """From Parquet and journal, in every signal; what is sent of it later is answered and not stored; over a restart."""
+    """From Parquet and journal, in every signal; what is sent of it later is answered and not stored."""
     async with running(config_for(home)) as daemon:
         await fill(daemon)
         intent.note(daemon.layout, Disk(), intent.target_of("session", "gone"))
@@ -57,8 +61,7 @@ async def test_a_session_goes_while_the_daemon_runs_and_does_not_come_back(home:
         await daemon.ingest.accept(raw(LOGS, logs(event("gone", late=1), event("here", late=1))))
         assert sessions(daemon) == {"here": 4}
         assert daemon.audit.dropped()["purged"] == {"claude_code user_prompt": 1}
-        everything = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
-        assert b'"gone"' not in everything
+        assert b'"gone"' not in every_byte(home)
     async with running(config_for(home)) as daemon:
         await daemon.ingest.accept(raw(LOGS, logs(event("gone", later=1))))
         assert sessions(daemon) == {"here": 4}

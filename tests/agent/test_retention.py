@@ -72,7 +72,7 @@ def test_days_are_closed_given_up_and_removed_in_their_time(home: Path) -> None:
     wanted = answers(layout)
     clock = Clock(layout, "2026-01-05")
     retention = Retention(layout, Disk(), limits(2), clock)
-    assert worked(retention, 0.0) == ["give up"]
+    assert worked(retention, 0.0) == ["weekly", "give up"]
     assert worked(retention, 61.0) == []
     assert worked(retention, GRACE_S - 1) == []
     assert [file.day for file in parquet_files(layout, LOGS)] == [FIRST, SECOND, THIRD]
@@ -106,14 +106,14 @@ def test_a_clock_that_jumps_removes_nothing(home: Path, jump_days: float) -> Non
         return names
 
     retention = started()
-    lived(retention, PATIENCE_S + 600)
+    assert set(lived(retention, PATIENCE_S + 600)) <= {"weekly"}
     assert retention.clock.day == "2026-01-05"
     state["wall"] += jump_days * 86_400
-    assert lived(retention, 5 * 3600) == []
+    assert set(lived(retention, 5 * 3600)) <= {"weekly"}
     retention = started()
-    assert lived(retention, 5 * 3600) == []
+    assert set(lived(retention, 5 * 3600)) <= {"weekly"}
     state["wall"] -= jump_days * 86_400
-    assert lived(retention, 3600) == []
+    assert set(lived(retention, 3600)) <= {"weekly"}
     assert [file.day for file in parquet_files(layout, LOGS)] == [FIRST, SECOND, THIRD]
 
 
@@ -123,7 +123,7 @@ def test_what_goes_for_its_size_is_announced_an_hour_before(home: Path, caplog: 
     wanted = answers(layout)
     limit = size_bytes(layout) - 1
     retention = Retention(layout, Disk(), limits(0, limit), Clock(layout, "2026-01-05"))
-    assert worked(retention, 0.0) == []
+    assert worked(retention, 0.0) == ["weekly"]
     assert "goes in an hour" in caplog.text
     (due,) = retention.status()["due"]
     assert (due["day"], due["reason"]) == (FIRST, "size")

@@ -45,6 +45,17 @@ def run(config: Config, **options: Any) -> None:
     retention_commands.run(config, **options)
 
 
+@retention.command()
+@with_settings(*KEEPING)
+@click.option("--week", metavar="WEEK", help="A week such as 2026-W47; without it, the week so far.")
+@_as_json
+def report(config: Config, week: str | None, as_json: bool) -> None:
+    """Show the weekly report: what came in, what was deleted and why, what is due, sizes by signal and month."""
+    from . import retention_commands
+
+    retention_commands.report(config, week, as_json=as_json)
+
+
 @click.command()
 @with_settings()
 @click.option("--session", default="", metavar="ID", help="All that was stored of a session.")

@@ -46,7 +46,7 @@ class Retention:
         self.error = ""
         self._layout = layout
         self._disk = disk
-        self._looked_s = self._swept_s = -math.inf
+        self._looked_s = self._swept_s = self._reported_s = -math.inf
         self._doomed: list[Day] = []
         self._announced_s: dict[tuple[Signal, str], float] = {}
         self._stamp: tuple[object, ...] | None = None
@@ -73,6 +73,11 @@ class Retention:
         jobs: list[dict[str, Any]] = []
         if retention.closable(today) > found.closed:
             jobs.append({"job": "close", "home": home, "until": retention.closable(today)})
+        week = retention.week_before(today)
+        if now_s - self._reported_s >= LOOK_EVERY_S and today > rollups.FIRST_DAY:
+            self._reported_s = now_s
+            if not self._layout.weekly(week).exists() and retention.days(self._layout):
+                jobs.append(weekly_job(self._layout, week, self.limits))
         if now_s - self._looked_s >= LOOK_EVERY_S:
             self._looked_s = now_s
             self._doomed = [day for day in retention.due(self._layout, today, self.limits) if self._may_go(day, now_s)]
@@ -144,6 +149,13 @@ def jobs_now(layout: Layout, today: str, limits: Limits, cutoff: str) -> list[di
         {"job": "publish", "home": home, "cutoff": cutoff},
         {"job": "remove", "home": home, **_reasons(doomed)},
     ]
+
+
+def weekly_job(layout: Layout, week: str, limits: Limits, *, keep: bool = True) -> dict[str, Any]:
+    """The job that makes a week's report, and keeps it or only says it."""
+    days = {signal.value: days for signal, days in limits.days.items()}
+    home = str(layout.home)
+    return {"job": "weekly", "home": home, "week": week, "days": days, "size_bytes": limits.size_bytes, "keep": keep}
 
 
 def _give_up(home: str, doomed: list[Day]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +16,7 @@ from telem.storage.inventory import days_in_journal
 
 from . import control
 from .errors import AgentError
-from .retention import Retention, jobs_now, limits_of
+from .retention import Retention, jobs_now, limits_of, weekly_job
 from .workers import run_jobs
 
 if TYPE_CHECKING:
@@ -107,3 +107,27 @@ def _removed(config: Config, today: str) -> list[dict[str, Any]]:
         raise AgentError(f"retention did not finish: {failed[0]}", "It goes on where it stopped: try again")
     removed: list[dict[str, Any]] = results[-1]["removed"]
     return removed
+
+
+def report(config: Config, week: str | None, *, as_json: bool) -> None:
+    """Print the report of a week; without one, of the week so far.
+
+    Raises:
+        AgentError: there is none of that week, or it could not be made.
+    """
+    if week:
+        path = config.layout.weekly(week)
+        if not path.exists():
+            there = ", ".join(sorted(found.stem for found in path.parent.glob("*.json"))) or "none yet"
+            raise AgentError(f"there is no report of {week}", f"There are: {there}")
+        click.echo((path if as_json else path.with_suffix(".md")).read_text(encoding="utf-8").rstrip())
+        return
+    later = (datetime.now(UTC) + timedelta(days=7)).date().isoformat()
+    job = weekly_job(config.layout, retention.week_before(later), limits_of(config), keep=False)
+    (said,) = asyncio.run(run_jobs([job]))
+    if not said["ok"]:
+        raise AgentError(f"the report could not be made: {said['error']}", "Look at: telem-agent verify")
+    if as_json:
+        click.echo(orjson.dumps(said["report"], option=orjson.OPT_INDENT_2).decode())
+    else:
+        click.echo(said["markdown"].rstrip())

@@ -262,6 +262,9 @@ class Layout:
     def merging(self, signal: Signal) -> Path:
         return self.parquet(signal) / "merging"
 
+    def weekly(self, week: str) -> Path:
+        return self.reports / "retention" / f"{week}.json"
+
     def removing(self, signal: Signal) -> Path:
         return self.parquet(signal) / "removing"
 

@@ -104,6 +104,12 @@ def next_to_go(layout: Layout, today: str, limits: Limits, ahead_days: int = 7) 
     return found
 
 
+def week_before(day: str) -> str:
+    """The ISO week that ended before the week of a day: `2026-W47`."""
+    year, week, _ = (date.fromisoformat(day) - timedelta(days=7)).isocalendar()
+    return f"{year}-W{week:02d}"
+
+
 def replace_reason(day: Day, reason: str) -> Day:
     """The same day, with why it goes."""
     return Day(day.signal, day.day, day.files, day.bytes, reason)

@@ -6,6 +6,7 @@
     {"job": "close", "home": "…", "until": "2026-01-31"}
     {"job": "give up", "home": "…", "days": [{"signal": "logs", "day": "2025-10-31", …}]}
     {"job": "remove", "home": "…", "reasons": [["logs", "2025-10-31", "age"]]}
+    {"job": "weekly", "home": "…", "week": "2026-W47", "days": {"logs": 90, …}, "size_bytes": 100000000000}
     {"job": "purge", "home": "…", "digest": "…"}
     {"job": "publish", "home": "…", "cutoff": "2026-01-30"}
 
@@ -117,6 +118,16 @@ def _purge(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
     return {"receipt": str(receipt(layout, disk, target, said, job["digest"])), **said}
 
 
+def _weekly(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
+    from . import weekly
+
+    limits = retention.Limits({Signal(name): days for name, days in job["days"].items()}, job["size_bytes"])
+    if job.get("keep", True):
+        return {"report": weekly.write(layout, disk, job["week"], limits)}
+    said = weekly.report(layout, job["week"], limits)
+    return {"report": said, "markdown": weekly.markdown(said)}
+
+
 def _publish(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
     from .catalog import publish
 
@@ -131,6 +142,7 @@ _STEPS: dict[str, Callable[[dict[str, Any], Layout, Disk], dict[str, Any]]] = {
     "give up": _give_up,
     "remove": _remove,
     "purge": _purge,
+    "weekly": _weekly,
     "publish": _publish,
 }
 
