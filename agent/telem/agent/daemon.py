@@ -161,7 +161,8 @@ class Daemon:
         self.damage = DamageWatch(self.layout, self.disk, self.keeper)
         self.summary = Summary(self.layout, self.disk)
         self.ingest.on_stored = self.summary.stored
-        self.purging = Purging(self.layout, self.disk, self._key, self._tombs, self.keeper, self.ingest)
+        after = self.summary.begin_anew
+        self.purging = Purging(self.layout, self.disk, self._key, self._tombs, self.keeper, self.ingest, after)
         loops = (self.keeper, self.purging, self.damage, self.policy, self.audit, self.summary, self._askers)
         for loop in (*loops, self._access, Watch(self.config), Reporter(self.config)):
             stack.push_async_callback(_cancel, asyncio.create_task(loop.run()))

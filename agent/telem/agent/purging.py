@@ -22,6 +22,8 @@ from .keeper import SEGMENTS_A_FILE, consecutive
 from .workers import WorkerError, run_jobs
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from telem.sanitize.tombs import Tombs
     from telem.storage.disk import Disk
     from telem.storage.intent import Target
@@ -44,9 +46,23 @@ def bury(layout: Layout, disk: Disk, key: bytes, target: Target) -> str:
 
 
 class Purging:
-    """The daemon's part."""
+    """The daemon's part.
 
-    def __init__(self, layout: Layout, disk: Disk, key: bytes, tombs: Tombs, keeper: Keeper, ingest: Ingest) -> None:
+    Args:
+        after: what else has to forget.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        disk: Disk,
+        key: bytes,
+        tombs: Tombs,
+        keeper: Keeper,
+        ingest: Ingest,
+        after: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._after = after
         self._layout = layout
         self._disk = disk
         self._key = key
@@ -87,6 +103,7 @@ class Purging:
             if not said["ok"]:
                 raise WorkerError(said["error"])
             await self._keeper.work(everything=True)
+            await self._after()
             return said
 
 

@@ -115,6 +115,7 @@ def _purge(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
         return {"receipt": None}
     said = purge(layout, disk, target, lambda done, total: intent.show_progress(layout, done, total))
     layout.progress.unlink(missing_ok=True)
+    layout.statusline.unlink(missing_ok=True)  # it names sessions; a daemon writes it anew
     return {"receipt": str(receipt(layout, disk, target, said, job["digest"])), **said}
 
 

@@ -96,6 +96,12 @@ class Summary:
                 log.exception("the summary could not be kept current; it goes on at the next tick")
             await asyncio.sleep(EVERY_S)
 
+    async def begin_anew(self) -> None:
+        """Forget all, and count again from what the store says: something was taken out of it."""
+        self._totals, self._next = Totals(), None
+        self._seeded_at_s, self._changed = 0.0, True
+        await self.tick()
+
     async def tick(self) -> None:
         """One round."""
         self._room = ROWS_A_TICK
