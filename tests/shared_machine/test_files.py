@@ -1,0 +1,126 @@
+"""The shared machine's files, each checked by the program that will read it, where that is installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.shared_machine.schema import FOLDER
+
+from telem.agent.config import SETTINGS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMPOSE = (FOLDER / "compose.yaml").read_text(encoding="utf-8")
+TEMPLATE = (FOLDER / ".env.template").read_text(encoding="utf-8")
+SCRIPTS = sorted(FOLDER.glob("*.sh"))
+PROFILES = ("hub", "tls", "clickhouse", "grafana", "prometheus")
+
+
+def run(*command: str, cwd: Path = FOLDER, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, check=False, timeout=60, env=os.environ | env
+    )
+
+
+def compose() -> list[str]:
+    """The compose program, as a plugin or alone; its `config` needs no engine."""
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]) and run(*command, "version").returncode == 0:
+            return command
+    pytest.skip("docker compose is not installed")
+
+
+def tool(name: str) -> str:
+    return shutil.which(name) or pytest.skip(f"{name} is not installed")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_docker_compose_accepts_each_profile(profile: str, tmp_path: Path) -> None:
+    command = compose()
+    copy = tmp_path / "optional-docker"
+    shutil.copytree(FOLDER, copy, ignore=shutil.ignore_patterns("secrets", ".env"))
+    shutil.copy(copy / ".env.template", copy / ".env")
+    done = run(*command, "--profile", profile, "config", "--format", "json", cwd=copy)
+    assert done.returncode == 0, done.stderr
+    services = json.loads(done.stdout)["services"]
+    assert profile in services
+    for service in services.values():
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert "healthcheck" in service
+    assert [name for name, service in services.items() if service.get("ports")] == (["tls"] if profile == "tls" else [])
+
+
+def test_every_variable_has_a_default_and_stands_in_the_template() -> None:
+    used = re.findall(r"\$\{(\w+)(:-[^}]*)?\}", COMPOSE)
+    assert [name for name, default in used if not default] == []
+    offered = set(re.findall(r"^(\w+)=", TEMPLATE, re.MULTILINE))
+    assert {name for name, _ in used} - offered <= {"TELEM_AGENT_VERSION"}
+    assert offered <= {name for name, _ in used}
+
+
+def test_every_setting_of_the_hub_is_one() -> None:
+    known = {setting.env for setting in SETTINGS}
+    assert set(re.findall(r"TELEM_AGENT_\w+", COMPOSE)) - {"TELEM_AGENT_VERSION"} <= known
+
+
+def test_images_are_pinned() -> None:
+    images = re.findall(
+        r"(?:image: \$\{\w+:-|FROM )(docker\.io/\S+?)[}\s]", COMPOSE + (FOLDER / "Dockerfile").read_text()
+    )
+    assert len(images) == 6
+    assert all(re.search(r":v?\d+\.\d+", image) for image in images)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_scripts_parse_and_are_executable(script: Path) -> None:
+    assert run("bash", "-n", str(script)).returncode == 0
+    assert script.stat().st_mode & 0o111
+
+
+def test_init_makes_secrets_once_and_keeps_them(tmp_path: Path) -> None:
+    for name in ("init.sh", ".env.template"):
+        shutil.copy(FOLDER / name, tmp_path / name)
+    assert run("bash", "init.sh", cwd=tmp_path).returncode == 0
+    first = {path.name: path.read_bytes() for path in (tmp_path / "secrets").iterdir() if path.is_file()}
+    assert {"grafana_admin", "clickhouse_administrator", "clickhouse_coordinator", "hub_metrics"} == set(first)
+    assert (tmp_path / "secrets/clickhouse_administrator").stat().st_mode & 0o077 == 0
+    assert run("bash", "init.sh", cwd=tmp_path).returncode == 0
+    assert {path.name: path.read_bytes() for path in (tmp_path / "secrets").iterdir() if path.is_file()} == first
+    digests = (tmp_path / "secrets/clickhouse/passwords.xml").read_text(encoding="utf-8")
+    assert first["clickhouse_coordinator"].decode() not in digests
+
+
+def test_no_secret_can_be_committed() -> None:
+    root = FOLDER.parent
+    for name in ("optional-docker/secrets/x", "optional-docker/.env"):
+        assert run("git", "check-ignore", "-q", name, cwd=root).returncode == 0, name
+
+
+def test_caddy_accepts_its_file() -> None:
+    done = run(tool("caddy"), "validate", "--config", "caddy/Caddyfile", "--adapter", "caddyfile", HUB_NAME="localhost")
+    assert done.returncode == 0, done.stderr[-1000:]
+
+
+def test_prometheus_accepts_its_files(tmp_path: Path) -> None:
+    program = tool("promtool")
+    assert run(program, "check", "rules", "prometheus/rules.yml").returncode == 0
+    (tmp_path / "token").write_text("x", encoding="utf-8")
+    text = (FOLDER / "prometheus/prometheus.yml").read_text(encoding="utf-8")
+    (tmp_path / "prometheus.yml").write_text(text.replace("/run/secrets/hub_metrics", str(tmp_path / "token")))
+    shutil.copy(FOLDER / "prometheus/rules.yml", tmp_path)
+    done = run(program, "check", "config", "prometheus.yml", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_hadolint_finds_nothing() -> None:
+    done = run(tool("hadolint"), "Dockerfile")
+    assert done.returncode == 0, done.stdout
