@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from .flat import Flat, Span
-from .validators import entropy, not_masked, random_text
+from .validators import entropy, has_digit, not_masked, random_text
 from .words import WORDS
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ NAME_BEFORE = re.compile(
     r"account)[ ]\Z",
     re.ASCII | re.IGNORECASE,
 )
-NAME_CHARS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")
+NAME_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
 NAME_CHARS_MAX = 80
 
 SEPARATOR = re.compile(
@@ -87,6 +87,9 @@ PHRASE = re.compile(r"[a-zA-Z]{3,11}(?: [a-zA-Z]{3,11}){2,23}", re.ASCII)
 HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", re.ASCII)
 
 
+LETTER, SYMBOL, RISE = (re.compile(pattern) for pattern in (r"[A-Za-z]", r"[^A-Za-z_. -]", r"[a-z][A-Z]"))
+"""What `_mixed` looks for, where patterns are quicker than looking at each character: among ASCII."""
+
 INNER_NAME = re.compile(r"[A-Za-z_][A-Za-z_.-]{1,40}=(?=[^=&\s]{6})", re.ASCII)
 """`sas_token="sig=…"`: what is secret comes after the inner name."""
 
@@ -108,6 +111,10 @@ PROSE_CHARS_MIN = 6
 HUMPS_MIN = 3
 HUMP_CHARS_MAX = 5
 """Words in `camelCase` are longer on average."""
+
+
+PEEK_CHARS, AHEAD_CHARS_MAX = 512, 64
+"""Bare words are mostly short, and where they are not, `NEXT_PAIR` looks ahead no further than this."""
 
 
 class Value(NamedTuple):
@@ -184,20 +191,15 @@ def assignments(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Itera
 
 
 def _name(text: str, at: int, end: int) -> tuple[int, int]:
-    start = at
     floor = max(0, at - NAME_CHARS_MAX)
-    while start > floor and text[start - 1] in NAME_CHARS:
-        start -= 1
+    start = floor + len(text[floor:at].rstrip(NAME_CHARS))
     if start and text[start - 1] == "\\" and text[start] in "nrt" and start < at:
         start += 1
     if start == at and start and text[start - 1] == " " and (before := NAME_BEFORE.search(text[max(0, at - 16) : at])):
         start -= len(before.group())
-    stop, ceiling = end, min(len(text), end + NAME_CHARS_MAX)
-    while stop < ceiling and text[stop] in NAME_CHARS:
-        stop += 1
-    while stop > end and text[stop - 1] in ".-":
-        stop -= 1
-    return start, stop
+    after = text[end : end + NAME_CHARS_MAX]
+    rest = after[: len(after) - len(after.lstrip(NAME_CHARS))].rstrip(".-")
+    return start, end + len(rest)
 
 
 def _value(text: str, start: int, stop: int, kind: str, room: int) -> tuple[Value | None, int]:
@@ -250,18 +252,24 @@ def _read(text: str, at: int, room: int, *, stops: str) -> Value | None:
     quote = QUOTE.match(text, at, limit)
     if quote is not None and (quote.group(1) or text[at] != "\\"):
         return _quoted(text, quote, limit)
+    end = _bare_end(text, at, min(limit, at + PEEK_CHARS), stops)
+    if end > at + PEEK_CHARS - AHEAD_CHARS_MAX:
+        end = _bare_end(text, at, limit, stops)
+    word = text[at:end]
+    kept = word.rstrip(",;:)]}>|.&" if not word.endswith("...") else ",;")
+    return Value(at, at + len(kept), quoted=False) if kept else None
+
+
+def _bare_end(text: str, at: int, limit: int, stops: str) -> int:
+    """Return where a bare word ends: before a blank, before the next pair, or before one of `stops`."""
     bare = BARE.match(text, at, limit)
     if bare is None:
-        return None
+        return at
     end = bare.end()
     cut = NEXT_PAIR.search(text, at, end)
     if cut is not None:
         end = cut.start()
-    if stops:
-        end = min([end, *(i for c in stops if (i := text.find(c, at, end)) >= 0)])
-    word = text[at:end]
-    kept = word.rstrip(",;:)]}>|.&" if not word.endswith("...") else ",;")
-    return Value(at, at + len(kept), quoted=False) if kept else None
+    return min([end, *(i for c in stops if (i := text.find(c, at, end)) >= 0)])
 
 
 def _quoted(text: str, quote: re.Match[str], limit: int) -> Value | None:
@@ -326,6 +334,9 @@ def _is_bare_secret(value: str, kind: str, *, shell: bool) -> bool:
 
 def _mixed(value: str) -> bool:
     """Tell whether letters meet digits or symbols, or cases alternate as no word does."""
+    if value.isascii():
+        meets = LETTER.search(value) is not None and SYMBOL.search(value) is not None
+        return meets or len(RISE.findall(value)) >= HUMPS_MIN
     letters = any(c.isalpha() for c in value)
     others = any(not c.isalpha() and c not in "_-. " for c in value)
     humps = sum(a.islower() and b.isupper() for a, b in pairwise(value))
@@ -340,7 +351,7 @@ def _is_base64_word(value: str) -> bool:
 
 def _plain(value: str) -> bool:
     words = [word.lower() for word in re.findall(r"[A-Za-z]+", value)]
-    if any(c.isdigit() for c in value) or not words:
+    if (has_digit(value) if value.isascii() else any(c.isdigit() for c in value)) or not words:
         return value.lower() in WORDS.plain
     return all(word in WORDS.plain or len(set(word)) == 1 for word in words) or (
         words[0] in {"your", "my", "some", "insert", "enter", "replace", "example", "put"} and not value.isalpha()

@@ -42,6 +42,13 @@ RUNS = re.compile(r"[A-Za-z0-9_+/=%-]{11,}", re.ASCII)
 
 DIGIT = re.compile(r"[0-9]")
 NEEDS_DIGIT = re.compile(r"\[0-9\](?![*?]|\{0)")
+COUNT = re.compile(r"\{(?:\d+,)?(\d+)")
+FAR = 12
+
+
+def counts_far(pattern: str) -> bool:
+    """Tell whether a pattern counts to a dozen, which multiplies the states of a set."""
+    return any(int(count) >= FAR for count in COUNT.findall(pattern))
 
 
 class PatternError(ValueError):
@@ -135,12 +142,11 @@ class Pure:
         lower = ignore_case and pattern == pattern.lower()
         flags = re.ASCII | (re.IGNORECASE if ignore_case and not lower else re.NOFLAG)
         compiled = re.compile(pattern.replace(r"\z", r"\Z"), flags)
-        groups = range(compiled.groups + 1)
 
         def find(flat: Flat) -> Iterator[Spans]:
             # Eight times faster than to ignore case: then `re` can look for first letters.
             for match in compiled.finditer(flat.text.lower() if lower else flat.text):
-                yield tuple(match.span(group) for group in groups)
+                yield match.regs
 
         return find
 
@@ -151,8 +157,15 @@ class Linear:
     name = "re2"
 
     def gate(self, marks: list[Mark]) -> Gate:
-        """Build one set of the literals and one of the patterns: together they have three times as many states."""
-        sets = [self._set(marks, pattern=pattern) for pattern in (False, True)]
+        """Build three sets: of literals, of patterns, and of patterns that count far.
+
+        Each step of one set visits a state that stands for the steps of all its members. On texts seen for the first
+        time, which is all that counts, two sets took 8 µs a value, one 14, and these three take 6.
+        """
+        literals = [i for i, mark in enumerate(marks) if not mark.pattern]
+        far = [i for i, mark in enumerate(marks) if mark.pattern and counts_far(mark.text)]
+        near = [i for i, mark in enumerate(marks) if mark.pattern and i not in far]
+        sets = [self._set(marks, owners) for owners in (literals, near, far) if owners]
 
         def look(flat: Flat) -> Collection[int]:
             found: list[int] = []
@@ -163,16 +176,13 @@ class Linear:
         return look
 
     @staticmethod
-    def _set(marks: list[Mark], *, pattern: bool) -> tuple[Callable[[bytes], list[int] | None], list[int]]:
+    def _set(marks: list[Mark], owners: list[int]) -> tuple[Callable[[bytes], list[int] | None], list[int]]:
         options = re2.Options()
         options.max_mem = GATE_MEMORY_BYTES
         options.log_errors = False
         marks_set = re2.Set.SearchSet(options)
-        owners = [i for i, mark in enumerate(marks) if mark.pattern == pattern]
         for i in owners:
             marks_set.Add(marks[i].source())
-        if not owners:
-            return (lambda _data: None), owners
         marks_set.Compile()
         return marks_set.Match, owners
 
@@ -182,11 +192,11 @@ class Linear:
         options.log_errors = False
         options.case_sensitive = not ignore_case
         compiled = re2.compile(pattern, options)
-        groups = range(compiled.groups + 1)
+        groups = range(1, compiled.groups + 1)
 
         def find(flat: Flat) -> Iterator[Spans]:
             for match in compiled.finditer(flat.data):
-                yield tuple(match.span(group) for group in groups)
+                yield (match.span(), *map(match.span, groups))
 
         return find
 
@@ -203,13 +213,13 @@ def linear_pattern(pattern: str, *, ignore_case: bool = False, group: int = 0) -
         PatternError: It is no pattern, has no such group, or asks for what RE2 does not have.
     """
     compiled: Any = _linear(pattern, ignore_case) if HAS_RE2 else _pure(pattern, ignore_case)
-    groups = range(compiled.groups + 1)
-    if group not in groups:
+    groups = range(1, compiled.groups + 1)
+    if group and group not in groups:
         raise PatternError(f"it has no group {group}")
 
     def find(flat: Flat) -> Iterator[Spans]:
         for match in compiled.finditer(flat.data if HAS_RE2 else flat.text):
-            yield tuple(match.span(group) for group in groups)
+            yield (match.span(), *map(match.span, groups))
 
     return find
 

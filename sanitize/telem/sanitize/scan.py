@@ -8,6 +8,7 @@ second sanitizing is a no-op by construction.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -155,7 +156,13 @@ class Scanner:
         ]
         if not taken:
             return found
-        return [s for s in found if not any(start < s.end and s.start < end for start, end in taken)]
+        ends = [end for _, end in taken]
+        kept = []
+        for span in found:
+            at = bisect_right(ends, span.start)  # the first marker that ends behind the beginning of the span
+            if at == len(taken) or taken[at][0] >= span.end:
+                kept.append(span)
+        return kept
 
     def _replace(self, text: str, spans: list[Span], note: Note | None) -> str:
         pieces: list[str] = []

@@ -22,6 +22,7 @@ ENTROPY_LOW = 2.3
 """Eight characters of five kinds; only the likes of `xxxxxxxx` and `aaaa-aaaa` lie below."""
 ENTROPY_HIGH = 3.0
 """Words of twenty letters and less lie below."""
+DIGIT = re.compile(r"[0-9]")
 PORT_DIGITS_MAX = 5
 LONG_CHARS_MIN = 24
 VERSION_NUMBER_MAX = 31
@@ -52,7 +53,7 @@ def entropy_high(value: str) -> bool:
 
 def has_digit(value: str) -> bool:
     """Accept a value with at least one digit: random tokens have one, words do not."""
-    return any("0" <= c <= "9" for c in value)
+    return DIGIT.search(value) is not None
 
 
 def has_letter(value: str) -> bool:
