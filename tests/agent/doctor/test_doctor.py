@@ -462,20 +462,27 @@ def test_the_installed_version_is_read_without_starting_it(world: World) -> None
 
 
 def test_live_sends_finds_and_does_not_count(world: World) -> None:
-    """Through door, sanitizer, journal and SQL; the event counts for nobody."""
-    found = list(live.check(world.situation()))
-    assert [finding.level for finding in found] == [Level.WELL], found
-    stored = json.dumps(journal_rows(world.running.home))
-    assert live.EVENT in stored
+    """Through door, sanitizer, journal and SQL, and out again."""
+    situation = world.situation()
+    live.send(situation.endpoint, "11111111-2222-4333-8444-555555555555")
+    stored = live.find(situation, "11111111-2222-4333-8444-555555555555")
+    assert stored
+    assert "a made-up address" in stored
     assert live.SECRET not in stored
+    found = list(live.check(situation))
+    assert [finding.level for finding in found] == [Level.WELL, Level.WELL], found
+    assert [row["session_id"] for row in journal_rows(world.running.home) if row["event_name"] == live.EVENT] == []
 
 
 def test_live_tells_what_is_wrong(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused, lost, or stored with what should have gone."""
     situation = world.situation()
-    for answer, name in ((None, "test-event-lost"), (f'"{live.SECRET}"', "test-event-unsanitized")):
+    for answer, names in (
+        (None, ["test-event-lost"]),
+        (f'"{live.SECRET}"', ["test-event-unsanitized", "test-event-stays"]),
+    ):
         monkeypatch.setattr(live, "find", lambda *_, said=answer: said)
-        assert [finding.name for finding in live.check(situation)] == [name]
+        assert [finding.name for finding in live.check(situation)] == names
     assert situation.running
     situation.running = replace(situation.running, endpoints={"otlp_http": "http://127.0.0.1:9"})
     assert [finding.name for finding in live.check(situation)] == ["test-event-refused"]

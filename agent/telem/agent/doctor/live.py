@@ -1,15 +1,19 @@
-"""A test event through the whole pipeline: sent as a client sends, sanitized, stored, read back by SQL."""
+"""A test event through the whole pipeline: sent as a client sends, sanitized, stored, read back by SQL, purged."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import secrets
 import time
+import uuid
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from telem.agent import control
 from telem.agent.errors import AgentError
+from telem.sanitize.tombs import SESSION
+from telem.storage import intent
+from telem.storage.disk import Disk
 
 from .finding import Finding, Level, Trouble, Troubles, well
 
@@ -40,6 +44,13 @@ TROUBLES = Troubles(
         "`telem-agent logs`; `telem-agent bundle` for a report of it",
     ),
     Trouble(
+        "test-event-stays",
+        Level.NOTE,
+        "Events named `self_test` stand in the tables.",
+        "A test event of `doctor --live` could not be taken out again. It counts for no sum and no session.",
+        "`telem-agent purge --resume`, then `telem-agent doctor --live` once more",
+    ),
+    Trouble(
         "test-event-unsanitized",
         Level.PROBLEM,
         "`doctor --live` says that the made-up address in the test event is stored.",
@@ -53,7 +64,7 @@ def check(situation: Situation) -> Iterator[Finding]:
     """Send one, find it, remove it."""
     if situation.running is None:
         return
-    mark = secrets.token_hex(8)
+    mark = str(uuid.uuid4())
     began_s = time.monotonic()
     try:
         send(situation.endpoint, mark)
@@ -68,6 +79,23 @@ def check(situation: Situation) -> Iterator[Finding]:
         yield TROUBLES.found("test-event-unsanitized", f"the event {mark} holds its made-up address")
     else:
         yield well("live", f"a test event was sent, sanitized, stored and read back in {took_ms:.0f} ms")
+    if text is not None:
+        yield from _remove(situation, mark)
+
+
+def _remove(situation: Situation, mark: str) -> Iterator[Finding]:
+    """Purge the session that consists of the test event."""
+    layout = situation.config.layout
+    try:
+        intent.note(layout, Disk(), intent.target_of(SESSION, mark))
+        control.ask(situation.running, layout.token, "POST", "/purge")  # type: ignore[arg-type]  # check() has looked
+    except (OSError, RuntimeError) as error:
+        yield TROUBLES.found("test-event-stays", f"the event {mark} was not taken out: {error}")
+        return
+    if find(situation, mark) is not None:
+        yield TROUBLES.found("test-event-stays", f"the event {mark} is still there")
+    else:
+        yield well("live", "it was taken out again")
 
 
 def send(endpoint: str, mark: str) -> None:
@@ -77,7 +105,7 @@ def send(endpoint: str, mark: str) -> None:
         AgentError: it was answered with anything but 200.
         OSError: nobody answers.
     """
-    attributes = {"event.name": EVENT, "mark": mark, "note": f"a made-up address: {SECRET}"}
+    attributes = {"event.name": EVENT, "session.id": mark, "note": f"a made-up address: {SECRET}"}
     record = {
         "timeUnixNano": str(time.time_ns()),
         "body": {"stringValue": f"telem_agent.{EVENT}"},
@@ -100,6 +128,6 @@ def find(situation: Situation, mark: str) -> str | None:
     """What is stored of the event; None when it is not there."""
     from telem.queries.commands import ask
 
-    sql = "SELECT attributes::VARCHAR FROM raw_logs WHERE event_name = $event AND attributes ->> '$.mark' = $mark"
+    sql = "SELECT attributes::VARCHAR FROM raw_logs WHERE event_name = $event AND session_id = $mark"
     rows = ask(situation.config.layout, sql, {"event": EVENT, "mark": mark}).rows
     return str(rows[0][0]) if rows else None
