@@ -30,7 +30,7 @@ _TOOLS = "arguments and output of tools in full, which this client always sends 
 SENDS = {
     Content.NONE: f"models, tokens, durations, sizes, {_TOOLS}; no cost, which it does not know",
     Content.PROMPTS: f"the same and what you write; {_TOOLS}",
-    Content.FULL: f"the same and what you write; {_TOOLS}",
+    Content.FULL: f"as with prompts, it has no further switch: what you write; {_TOOLS}",
 }
 
 

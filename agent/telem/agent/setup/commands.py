@@ -175,6 +175,9 @@ def _show(plan: Plan) -> None:
         return
     click.echo(difference(plan))
     click.echo(f"\n{plan.title} will send {plan.sends}.", err=True)
+    for level, sends in getattr(CLIENTS.get(plan.client), "SENDS", {}).items():
+        if sends != plan.sends:
+            click.echo(f"  With --content {level}: {sends}.", err=True)
     for note in plan.notes:
         click.echo(f"  {note}", err=True)
 

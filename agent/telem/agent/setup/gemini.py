@@ -28,7 +28,7 @@ _ALWAYS = (
 SENDS = {
     Content.NONE: _ALWAYS,
     Content.PROMPTS: f"what you write and whole requests; {_ALWAYS}",
-    Content.FULL: f"what you write and whole requests; {_ALWAYS}",
+    Content.FULL: f"as with prompts, it has no further switch: what you write and whole requests; {_ALWAYS}",
 }
 
 
