@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.daemons import journal_rows, names
+from tests.fakes import FaultyDisk
 
 from telem.sanitize.records import SanitizedBatch, Signal
+from telem.storage import recovery
 from telem.storage.compact import compact
 from telem.storage.disk import Disk
 from telem.storage.journal import Journal, encode, scan
@@ -158,13 +160,18 @@ def test_recovery_of_any_damage_keeps_every_untouched_batch(data: st.DataObject)
     assert len(found) == len(set(found))
 
 
-def test_young_requests_are_remembered_and_old_ones_forgotten(layout: Layout, batch: MakeBatch) -> None:
-    """The commits of the last ten minutes come back, so that a retry after the restart is known."""
+def test_young_requests_are_remembered_and_old_ones_forgotten(
+    layout: Layout, batch: MakeBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commits of the last ten minutes come back, so that a retry after the restart is known; and the last few."""
+    monkeypatch.setattr(recovery, "REMEMBER_AT_LEAST", 1)
     journal = Journal(layout, LOGS, Disk(), 1)
     made = [batch(name, at_ns=at * 1_000_000_000) for name, at in (("old", 100), ("young", 900))]
     journal.append(made, 0.0)
     journal.close()
     found = again(layout, since_us=500 * 1_000_000)
+    assert [commit.request_id for commit in found.commits] == [made[1].request_id]
+    found = again(layout, since_us=5_000 * 1_000_000)  # the clock has jumped
     assert [commit.request_id for commit in found.commits] == [made[1].request_id]
 
 
@@ -176,3 +183,38 @@ def test_segments_in_parquet_wait_no_more_but_are_remembered(layout: Layout, seg
     segment.write_bytes(b"")  # retired
     found = again(layout)
     assert (found.waiting, found.next_segment, found.commits) == ([], 2, [])
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_batch_in_two_segments_counts_once(layout: Layout, batch: MakeBatch, compacted: bool) -> None:
+    """A sync failed, the segment could not be cut back, and the process died before it could be mended."""
+    twice, alone = batch("twice"), batch("alone")
+    first, second = Journal(layout, LOGS, Disk(), 1), Journal(layout, LOGS, Disk(), 2)
+    first.append([alone, twice], 0.0)
+    second.append([twice], 0.0)
+    if compacted:
+        compact(layout, LOGS, [2], "2026-01-01", Disk())
+    found = again(layout)
+    assert names(journal_rows(layout.home)) == ["alone", "twice"]
+    assert found.waiting == ([1] if compacted else [1, 2])
+    assert "stored again elsewhere" in found.messages[0]
+    assert again(layout).messages == []
+
+
+def test_the_same_request_after_the_ledger_forgot_it_is_no_copy(layout: Layout, batch: MakeBatch) -> None:
+    """Whoever sends the same bytes every hour means each of them."""
+    journal = Journal(layout, LOGS, Disk(), 1)
+    journal.append([batch("hourly", at_ns=1_000 * 10**9)], 0.0)
+    journal.append([batch("hourly", at_ns=4_600 * 10**9)], 0.0)
+    assert again(layout).messages == []
+    assert left(layout) == ["hourly", "hourly"]
+
+
+def test_a_segment_that_cannot_be_made_whole_does_not_keep_the_daemon_from_starting(
+    layout: Layout, segment: Path
+) -> None:
+    """It is said, and it does not become Parquet as it is."""
+    segment.write_bytes(segment.read_bytes()[:-20])
+    found = recover(layout, LOGS, FaultyDisk("cut", 1), 0)
+    assert (found.waiting, "waits for the next start" in found.messages[0]) == ([], True)
+    assert again(layout).waiting == [1]

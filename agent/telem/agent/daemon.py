@@ -12,7 +12,6 @@ import contextlib
 import gc
 import logging
 import os
-import shutil
 import signal as signals
 import tempfile
 import time
@@ -34,7 +33,7 @@ from telem.storage.inventory import sizes
 from telem.storage.journal import Journal
 from telem.storage.keys import load_key
 from telem.storage.ledger import REMEMBER_S, Ledger
-from telem.storage.recovery import recover
+from telem.storage.recovery import recover_all
 from telem.storage.seen import Seen
 
 from . import reserve
@@ -150,8 +149,6 @@ class Daemon:
     async def _live(self, stack: contextlib.AsyncExitStack, handed: list[Handed]) -> None:
         """One life, until it is time to leave. There is another when a successor fails."""
         self.disk.sign(self._lock)
-        for path in self.disk.sweep_temporary(self.layout.home):
-            log.info("removed what a crash left: %s", path)
         waiting = self._open_journals(stack)
         await self._open_doors(stack)
         retention = Retention(self.layout, self.disk, limits_of(self.config))
@@ -217,10 +214,7 @@ class Daemon:
         committers = {}
         waiting = {}
         since_us = int((time.time() - REMEMBER_S) * 1e6)
-        for signal in Signal:
-            self.disk.directory(self.layout.journal(signal))
-            shutil.rmtree(self.layout.merging(signal), ignore_errors=True)  # a crash's: unfinished, or replaced already
-            found = recover(self.layout, signal, self.disk, since_us)
+        for signal, found in recover_all(self.layout, self.disk, since_us).items():
             self.messages += found.messages
             for commit in found.commits:
                 ledger.add(commit.request_id, time.monotonic())

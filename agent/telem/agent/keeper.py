@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from telem.sanitize.records import Signal
-from telem.storage.inventory import days_in_journal, days_to_merge, parquet_files
+from telem.storage.inventory import days_in_journal, days_to_merge, first_day
 from telem.storage.journal import segments
 from telem.storage.manifest import unnoted
 from telem.storage.retire import retire
@@ -98,6 +98,7 @@ class Keeper:
             self._retire()
         for committer in self._committers.values():
             journal = committer.journal
+            journal.mend()
             if journal.is_open and (turned or now_s - journal.opened_at_s >= self._segment_age_s):
                 await committer.close_segment()
         if now_s >= self._retry_at_s:
@@ -211,15 +212,10 @@ class Keeper:
     def _ingest_day(self, signal: Signal) -> str:
         """Today, or a later day while the catalog or the rollups speak of it; then no row may join an earlier one.
 
-        Until this life has published, the last file's day stands for them. So a clock that was years ahead for an hour
-        does not put everything into that day for ever.
+        So a clock that was years ahead for an hour does not put everything into that day for ever.
         """
         found = self.retention.rollups()
-        spoken_of = str(self._published[0]) if self._published else self._last_day(signal)
-        return max(spoken_of, found.closed if found else "", self._day)
-
-    def _last_day(self, signal: Signal) -> str:
-        return max((file.day for file in parquet_files(self._layout, signal)), default=self._day)
+        return max(first_day(self._layout, signal), found.closed if found else "", self._day)
 
     def _retire(self) -> None:
         if self._seen is not None:

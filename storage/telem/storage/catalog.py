@@ -17,6 +17,7 @@ from telem.sanitize.records import Signal
 from . import access, audit, rollups
 from .closing import write_nothing
 from .compact import write_seed
+from .inventory import write_cutoff
 from .views import catalog_sql, quote
 
 if TYPE_CHECKING:
@@ -44,12 +45,14 @@ def publish(layout: Layout, disk: Disk, cutoff: str) -> bool:
     header = f"-- Views over the telemetry, for: duckdb -init {layout.script.name}\n-- {digest}\n"
     if _is_current(layout, header):
         return False
+    write_cutoff(layout, cutoff, disk, is_published=False)
     temporary = layout.home / f".tmp-{layout.catalog.name}"
     temporary.unlink(missing_ok=True)
     _write(temporary, statements)
     _set_aside(layout.catalog.with_name(f"{layout.catalog.name}.wal"))
     disk.publish(temporary, layout.catalog)
     disk.write(layout.script, (header + text).encode())
+    write_cutoff(layout, cutoff, disk, is_published=True)
     return True
 
 

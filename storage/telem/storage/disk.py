@@ -66,11 +66,8 @@ class Appender:
             DiskFullError: no space left.
             OSError: anything else; the file ends where it ended before, unless cutting it back failed too.
         """
-        view = memoryview(data)
-        written = 0
         try:
-            while written < len(view):
-                written += os.write(self._descriptor, view[written:])
+            _write_all(self._descriptor, data)
         except OSError as error:
             self.torn = True
             os.ftruncate(self._descriptor, self.size)
@@ -79,7 +76,7 @@ class Appender:
             if error.errno in _FULL:
                 raise DiskFullError(error.errno, f"no space left for {len(data)} bytes", str(self.path)) from error
             raise
-        self.size += written
+        self.size += len(data)
 
     def sync(self) -> None:
         """Return when everything appended is on the medium. Never call it again after it failed."""
@@ -114,8 +111,18 @@ class Disk:
     """The real disk."""
 
     def directory(self, path: Path) -> None:
-        """Make a directory that only its owner may enter, with its parents."""
-        path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+        """Make a directory that only its owner may enter, with its parents, their names durable at once."""
+        missing = []
+        while not path.exists():
+            missing.append(path)
+            path = path.parent
+        for path in reversed(missing):
+            path.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
+            try:
+                self.sync_directory(path.parent)
+            except OSError:
+                path.rmdir()  # else the next attempt would find it, and take it for durable
+                raise
         if path.stat().st_mode & 0o777 != DIRECTORY_MODE:
             path.chmod(DIRECTORY_MODE)
 
@@ -140,12 +147,13 @@ class Disk:
         temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{secrets.token_hex(4)}")
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-            with os.fdopen(descriptor, "wb") as file:
+            try:
                 if mode != FILE_MODE:
-                    os.fchmod(file.fileno(), mode)
-                file.write(data)
-                file.flush()
-                sync_descriptor(file.fileno())
+                    os.fchmod(descriptor, mode)
+                _write_all(descriptor, data)
+                sync_descriptor(descriptor)
+            finally:
+                os.close(descriptor)
             temporary.replace(path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
@@ -174,10 +182,17 @@ class Disk:
             self.sync_directory(path.parent)
 
     def publish(self, temporary: Path, path: Path) -> None:
-        """Give a finished file its name: sync it, rename it, sync the directory."""
+        """Give a finished file its name: sync it, rename it, sync the directory; take back a name that may not last.
+
+        It would be taken for published: its segments would be emptied, and a power cut could take the name away.
+        """
         self._sync_file(temporary)
         temporary.replace(path)
-        self.sync_directory(path.parent)
+        try:
+            self.sync_directory(path.parent)
+        except OSError:
+            path.unlink()
+            raise
 
     def publish_tree(self, temporary: Path, path: Path) -> None:
         """Give a finished folder its name: everything below it synced, renamed, its parent synced.
@@ -235,8 +250,16 @@ class Disk:
             os.close(descriptor)
 
     def empty(self, path: Path) -> None:
-        """Cut a file to nothing; its name stays, for readers that have listed it."""
-        os.truncate(path, 0)
+        """Cut a file to nothing, durably; its name stays, for readers that have listed it.
+
+        Were its rows to come back with a power cut, views that were published since would count them twice.
+        """
+        self.cut(path, 0)
+
+    def remove(self, path: Path) -> None:
+        """Take a file away, durably."""
+        path.unlink(missing_ok=True)
+        self.sync_directory(path.parent)
 
     def cut(self, path: Path, size: int) -> None:
         """Cut a file back to `size` bytes, durably."""
@@ -314,6 +337,12 @@ class Disk:
             if path.is_file():
                 path.unlink(missing_ok=True)
                 yield path
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def _read_pid(descriptor: int) -> int:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from telem.sanitize.records import Signal
 
+    from .disk import Disk
     from .layout import Layout
 
 
@@ -49,6 +50,31 @@ def parquet_files(layout: Layout, signal: Signal) -> list[ParquetFile]:
 def covered_segments(layout: Layout, signal: Signal) -> set[int]:
     """Numbers of the segments whose rows are in Parquet."""
     return {number for file in parquet_files(layout, signal) for number in range(file.first, file.last + 1)}
+
+
+def first_day(layout: Layout, signal: Signal) -> str:
+    """The earliest ingest day (YYYY-MM-DD) that a new file may have, whatever the clock says.
+
+    Not before the cutoff that views were published with: they hold what lies before it to be gone from the journal.
+    Where none is known, not before the last file's.
+    """
+    known = published_cutoff(layout)
+    return known or max((file.day for file in parquet_files(layout, signal)), default="")
+
+
+def published_cutoff(layout: Layout) -> str:
+    """The latest cutoff that views may have been published with; empty before the first."""
+    try:
+        return layout.cutoff.read_text(encoding="ascii").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return ""
+
+
+def write_cutoff(layout: Layout, cutoff: str, disk: Disk, *, is_published: bool) -> None:
+    """Promise that no new file will be of an earlier day: a later cutoff before its views are published, else after."""
+    known = published_cutoff(layout)
+    if cutoff > known or (is_published and cutoff < known):
+        disk.write(layout.cutoff, f"{cutoff}\n".encode())
 
 
 def days_in_journal(layout: Layout, signal: Signal) -> set[str]:

@@ -69,11 +69,17 @@ class Journal:
         self._number = 0
         self.opened_at_s = 0.0
         self.closed: list[int] = []
+        self._unmended: dict[int, int] = {}  # abandoned segments that end too late, and where they should
 
     @property
     def is_open(self) -> bool:
         """Is a segment being written?"""
         return self._open is not None
+
+    @property
+    def unmended(self) -> bool:
+        """Does a segment end later than it should, because the medium would not have it cut?"""
+        return bool(self._unmended)
 
     def append(self, batches: Sequence[SanitizedBatch], now_s: float) -> list[Position]:
         """Write batches and return when all of them are on the medium.
@@ -86,6 +92,7 @@ class Journal:
             DiskFullError: no space; try again later.
             OSError: the medium fails.
         """
+        self.mend()
         try:
             return self._append(batches, now_s)
         except SyncFailedError:
@@ -99,14 +106,16 @@ class Journal:
             segment.append(b"".join(parts))
         except OSError:
             if segment.torn:
-                self.close()
+                self._abandon(start)
             raise
         try:
             segment.sync()
         except OSError as error:
-            with contextlib.suppress(OSError):
+            try:
                 segment.retreat(start)
-            self.close()
+                self.close()
+            except OSError:
+                self._abandon(start)
             raise SyncFailedError(error.errno, "sync failed, segment abandoned", str(segment.path)) from error
         positions = []
         for part in parts:
@@ -133,6 +142,24 @@ class Journal:
         self._next += 1
         self._disk.create(self._layout.segment(self.signal, number)).close()
         return number
+
+    def _abandon(self, size: int) -> None:
+        """Stop writing to a segment that could not be cut back to `size`; it is not ready until it has been."""
+        self._unmended[self._number] = size
+        segment, self._open = self._open, None
+        if segment is not None:
+            with contextlib.suppress(OSError):
+                segment.close()
+
+    def mend(self) -> None:
+        """Try again to cut what should not be there; until then it may be seen, but does not become Parquet."""
+        for number, size in list(self._unmended.items()):
+            try:
+                self._disk.cut(self._layout.segment(self.signal, number), size)
+            except OSError:
+                continue
+            del self._unmended[number]
+            self.closed.append(number)
 
     def close(self) -> None:
         """Finish the segment being written; it is then ready to become Parquet."""

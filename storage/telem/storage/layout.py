@@ -11,6 +11,7 @@
   key.<day>.retired                   an earlier key, if its owner kept it when it was replaced
   config.toml                         the user's settings
   sanitize.toml                       the user's own sanitizing rules
+  cutoff                              the ingest day before which nothing is written any more, for the views rely on it
   telemetry.duckdb, telemetry.sql     views only; derived; may be deleted at any time
   journal/<signal>/s-<n>.ndjson       the durable log
   parquet/<signal>/v=<k>/ingest_day=YYYY-MM-DD/<first>-<last>.parquet
@@ -162,6 +163,10 @@ class Layout:
     @property
     def clock(self) -> Path:
         return self.home / "clock.json"
+
+    @property
+    def cutoff(self) -> Path:
+        return self.home / "cutoff"
 
     @property
     def catalog(self) -> Path:

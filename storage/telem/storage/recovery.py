@@ -6,20 +6,26 @@ segment and put into quarantine with its number of bytes, so that every other ro
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from telem.sanitize.records import Signal
+
 from .inventory import covered_segments
 from .journal import scan, segments
+from .ledger import REMEMBER_S
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from telem.sanitize.records import Signal
-
     from .disk import Disk
     from .journal import Commit
     from .layout import Layout
+
+
+REMEMBER_AT_LEAST = 1_000
+"""Requests of each signal whose ids come back whatever the clock says: it may have jumped meanwhile."""
 
 
 @dataclass(slots=True)
@@ -34,6 +40,22 @@ class Recovered:
     messages: list[str] = field(default_factory=list)
 
 
+def recover_all(layout: Layout, disk: Disk, remember_since_us: int) -> dict[Signal, Recovered]:
+    """What a start does with the folder, before anything is accepted. Whoever calls it has the lock.
+
+    Whatever it does is done again at the next start when it is cut short.
+    """
+    swept = [str(path) for path in disk.sweep_temporary(layout.home)]
+    found = {}
+    for signal in Signal:
+        disk.directory(layout.journal(signal))
+        shutil.rmtree(layout.merging(signal), ignore_errors=True)  # a crash's: unfinished, or replaced already
+        found[signal] = recover(layout, signal, disk, remember_since_us)
+    if swept:
+        found[Signal.LOGS].messages.append(f"removed what a crash left unfinished: {', '.join(swept)}")
+    return found
+
+
 def recover(layout: Layout, signal: Signal, disk: Disk, remember_since_us: int) -> Recovered:
     """Make an earlier life's segments whole.
 
@@ -43,34 +65,76 @@ def recover(layout: Layout, signal: Signal, disk: Disk, remember_since_us: int) 
     """
     found = Recovered()
     covered = covered_segments(layout, signal)
-    found.next_segment = max([*covered, *(number for number, _ in segments(layout, signal)), 0]) + 1
-    for number, path in segments(layout, signal):
-        if path.stat().st_size == 0:
+    there = segments(layout, signal)
+    found.next_segment = max([*covered, *(number for number, _ in there), 0]) + 1
+    walked = [Walked(number, path, number in covered) for number, path in there if path.stat().st_size]
+    _drop_copies(walked)
+    for one in walked:
+        try:
+            left = _mend(layout, one, disk, found)
+        except OSError as error:
+            found.messages.append(f"{one.path.name}: cannot be made whole, and waits for the next start: {error}")
             continue
-        _check(layout, path, disk, found, remember_since_us)
-        if number not in covered and path.stat().st_size:
-            found.waiting.append(number)
+        if left and not one.covered:
+            found.waiting.append(one.number)
+    commits = [commit for one in walked for _, _, commit in one.pieces if commit]
+    late = len(commits) - REMEMBER_AT_LEAST
+    found.commits = [commit for at, commit in enumerate(commits) if at >= late or commit.at_us >= remember_since_us]
     return found
 
 
-def _check(layout: Layout, path: Path, disk: Disk, found: Recovered, remember_since_us: int) -> None:
-    data = path.read_bytes()
-    pieces = list(scan(data))
-    good = [(start, end) for start, end, commit in pieces if commit]
-    found.commits += [commit for _, _, commit in pieces if commit and commit.at_us >= remember_since_us]
-    whole = good[-1][1] if good else 0
-    damaged = [(start, end) for start, end, commit in pieces if commit is None and end <= whole]
+class Walked:
+    """A segment, its bytes and the pieces they consist of."""
+
+    def __init__(self, number: int, path: Path, covered: bool) -> None:
+        self.number = number
+        self.path = path
+        self.covered = covered
+        self.data = path.read_bytes()
+        self.pieces = list(scan(self.data))
+        self.copies: set[int] = set()  # starts of batches that are in another segment too
+
+
+def _drop_copies(walked: list[Walked]) -> None:
+    """Find batches that were written twice, because a segment that failed could not be cut back.
+
+    Such a batch was not acknowledged from there, and the client's retry, or our own, was stored in a later segment.
+    What came again after the ledger had forgotten it is no such copy.
+    """
+    later: dict[str, Commit] = {}
+    for one in reversed(walked):
+        for start, _, commit in reversed(one.pieces):
+            if commit is None:
+                continue
+            other = later.get(commit.request_id)
+            if other and abs(other.at_us - commit.at_us) <= REMEMBER_S * 1e6 and not one.covered:
+                one.copies.add(start)
+            later[commit.request_id] = commit
+
+
+def _mend(layout: Layout, one: Walked, disk: Disk, found: Recovered) -> bool:
+    """Take out of a segment what should not be there; returns whether anything is left in it."""
+    data, path = one.data, one.path
+    good = [(start, end) for start, end, commit in one.pieces if commit and start not in one.copies]
+    whole = max((end for _, end, commit in one.pieces if commit), default=0)
+    damaged = [(start, end) for start, end, commit in one.pieces if commit is None and end <= whole]
+    kept = b"".join(data[start:end] for start, end in good)
     if damaged:
         _quarantine(layout, path, disk, data, damaged)
         size = sum(end - start for start, end in damaged)
         found.damaged_bytes += size
         found.messages.append(f"{path.name}: {size} damaged bytes moved to {layout.quarantine}")
-        disk.write(path, b"".join(data[start:end] for start, end in good))
-    elif whole < len(data):
-        disk.cut(path, whole)
+    if one.copies:
+        found.messages.append(f"{path.name}: {len(one.copies)} batches that were stored again elsewhere removed")
+    if data.startswith(kept):
+        if len(kept) < len(data):
+            disk.cut(path, len(kept))
+    else:
+        disk.write(path, kept)
     if whole < len(data):
         found.cut_bytes += len(data) - whole
         found.messages.append(f"{path.name}: {len(data) - whole} unacknowledged bytes cut from its end")
+    return bool(kept)
 
 
 def _quarantine(layout: Layout, path: Path, disk: Disk, data: bytes, damaged: list[tuple[int, int]]) -> None:

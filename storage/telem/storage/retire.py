@@ -12,6 +12,8 @@ from .inventory import parquet_files
 from .journal import segments
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from telem.sanitize.records import Signal
 
     from .disk import Disk
@@ -34,9 +36,20 @@ def retire(layout: Layout, signal: Signal, now_s: float, disk: Disk) -> int:
             continue
         found = path.stat()
         if found.st_size and now_s - published_s[number] >= GRACE_S:
-            disk.empty(path)
+            _empty(path, disk)
             retired += 1
         elif not found.st_size and now_s - found.st_mtime >= REMOVE_AFTER_S:
             path.unlink(missing_ok=True)
             retired += 1
     return retired
+
+
+def _empty(path: Path, disk: Disk) -> None:
+    """Empty a segment; when it is not sure to stay so, remove it at once, though a query may just be about to open it.
+
+    Its rows could come back with a power cut, when views that were published meanwhile hold them to be gone.
+    """
+    try:
+        disk.empty(path)
+    except OSError:
+        disk.remove(path)

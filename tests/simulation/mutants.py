@@ -1,0 +1,109 @@
+"""The disk with one of its rules removed: each must make the simulation fail, or the rule would be superstition."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from telem.agent import keeper
+from telem.storage import catalog, recovery, retire
+from telem.storage import disk as disk_module
+from telem.storage.journal import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+SOURCE = inspect.getsource(disk_module)
+SYNCS = ("sync_descriptor", "sync_directory", "_sync_file")
+
+
+def sites() -> list[str]:
+    """Every place where something is synced, as `function:number`."""
+    return list(_Remover("").walk())
+
+
+def without(site: str) -> types.ModuleType:
+    """The module with the sync at that place removed."""
+    remover = _Remover(site)
+    tree = remover.visit(ast.parse(SOURCE))
+    assert remover.removed == 1
+    return _module(ast.unparse(ast.fix_missing_locations(tree)))
+
+
+def _module(source: str) -> types.ModuleType:
+    made = types.ModuleType("telem.storage.mutant")
+    made.__package__ = "telem.storage"
+    sys.modules[made.__name__] = made
+    exec(compile(source, "mutant", "exec"), made.__dict__)
+    for name in ("DiskFullError", "CannotExchangeError", "LockedError"):
+        setattr(made, name, getattr(disk_module, name))  # others catch these by their class
+    return made
+
+
+class _Remover(ast.NodeTransformer):
+    def __init__(self, site: str) -> None:
+        self._site = site
+        self._function = ""
+        self._count = 0
+        self.found: list[str] = []
+        self.removed = 0
+
+    def walk(self) -> list[str]:
+        self.visit(ast.parse(SOURCE))
+        return self.found
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        self._function, self._count = node.name, 0
+        return self.generic_visit(node)
+
+    def visit_Expr(self, node: ast.Expr) -> Any:
+        call = node.value
+        if not isinstance(call, ast.Call):
+            return node
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        if name not in SYNCS:
+            return node
+        self._count += 1
+        place = f"{self._function}:{self._count}"
+        self.found.append(place)
+        if place != self._site:
+            return node
+        self.removed += 1
+        return ast.copy_location(ast.Pass(), node)
+
+
+def _publish_first(layout: Any, disk: Any, cutoff: str) -> bool:
+    """Publishing, with the promise after what relies on it."""
+    with mock.patch.object(catalog, "write_cutoff"):
+        return _PUBLISH(layout, disk, cutoff)
+
+
+def _all_published(_layout: Any, _signal: Any) -> list[Any]:
+    """Every segment is taken to be in Parquet since long ago."""
+    everything = mock.Mock(first=1, last=1000)
+    everything.path.stat.return_value.st_mtime = 0.0
+    return [everything]
+
+
+_PUBLISH = catalog.publish
+
+RULES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "the cutoff is promised before views rely on it": lambda: mock.patch.object(catalog, "publish", _publish_first),
+    "a segment is emptied only when its rows are in Parquet": lambda: mock.patch.object(
+        retire, "parquet_files", _all_published
+    ),
+    "the cutoff waits for segments that still hold rows": lambda: mock.patch.object(
+        keeper, "days_in_journal", return_value=set()
+    ),
+    "what was never acknowledged is cut": lambda: mock.patch.object(recovery, "_mend", return_value=True),
+    "a retry after a restart is known": lambda: mock.patch.object(recovery, "REMEMBER_AT_LEAST", 0),
+    "a segment that could not be cut back is no Parquet yet": lambda: mock.patch.object(
+        Journal, "_abandon", lambda journal, _: journal.close()
+    ),
+}
+"""Rules of order that are no single call."""

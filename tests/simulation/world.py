@@ -1,0 +1,410 @@
+"""One machine with the product's storage on it, lived through from a seed.
+
+The real journal, ledger, keeper, worker, compactor, merge, manifest, retire, catalog publishing and recovery run on
+`System`, under a clock of the simulation. Clients send, and send again what was not acknowledged. Whatever fails, and
+whenever the machine dies: what was acknowledged is there once, for our own readers and for any shell.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+import orjson
+from tests.simulation.system import CrashError, Plan, System
+
+from telem.agent import keeper as keeper_module
+from telem.agent.keeper import Keeper
+from telem.sanitize.records import SanitizedBatch, Signal
+from telem.storage import catalog, compact, merge, worker
+from telem.storage import disk as disk_module
+from telem.storage.inventory import parquet_files
+from telem.storage.journal import Journal, segments
+from telem.storage.keys import load_key
+from telem.storage.layout import Layout
+from telem.storage.ledger import REMEMBER_S, Ledger
+from telem.storage.parquet import ParquetFileWriter
+from telem.storage.recovery import recover_all
+from telem.storage.rollups import Rollups
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from random import Random
+
+SIGNALS = (Signal.LOGS, Signal.TRACES)
+STEPS = 14
+PATIENCE_S = 300.0
+"""A client sends again for so long; the ledger remembers for twice that."""
+
+START_S = 1_790_000_000.0
+PAUSES_S = (0.0, 1.0, 30.0, 61.0, 200.0, 1000.0, 4000.0, 90_000.0)
+JUMPS_S = (-400 * 86_400.0, -3_600.0, 2 * 86_400.0, 3650 * 86_400.0)
+
+
+class WrongError(AssertionError):
+    """A promise is broken; the message says by which row, and how."""
+
+
+@dataclass
+class Request:
+    """What a client sends."""
+
+    signal: Signal
+    name: str
+    rows: tuple[str, ...]
+    sent_s: float
+    tries: int = 0
+
+
+@dataclass
+class Clock:
+    """The machine's two clocks."""
+
+    wall_s: float = START_S
+    monotonic_s: float = 0.0
+
+    def pass_(self, seconds: float) -> None:
+        self.wall_s += seconds
+        self.monotonic_s += seconds
+
+    def jump(self, seconds: float) -> None:
+        self.wall_s += seconds
+
+    def wall(self) -> float:
+        return self.wall_s
+
+
+class Committer:
+    """The keeper's view of a journal, without a thread of its own."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+
+    async def close_segment(self) -> None:
+        self.journal.close()
+
+
+class NoRetention:
+    """The seam for what closes days, deletes and purges: nothing of it happens in these lives."""
+
+    def rollups(self) -> Rollups:
+        return Rollups()
+
+    def jobs(self, _now_s: float) -> list[dict[str, Any]]:
+        return []
+
+    def published(self, *_: object) -> None:
+        return
+
+    note = published
+
+
+@dataclass
+class World:
+    """A machine.
+
+    Args:
+        disk: the disk of the product, or a mutant of it.
+        real: write, read and merge real Parquet files; slower by far.
+    """
+
+    home: Path
+    chance: Random
+    disk: Any
+    real: bool = False
+    disk_module: Any = disk_module
+    clock: Clock = field(default_factory=Clock)
+    acknowledged: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)  # rows of which a copy may have been written and not cut back
+    waiting: list[Request] = field(default_factory=list)
+    sent: int = 0
+    key: bytes = b""
+    log: list[str] = field(default_factory=list)
+    journals: dict[Signal, Journal] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.layout = Layout(self.home)
+        self.system = System(self.home, self.chance, self.clock.wall)
+
+    # -- a life -----------------------------------------------------------------------------------------------------
+
+    def live(self, plan: Plan, steps: int = STEPS) -> None:
+        """Start, do a few things, die or stop. `plan` says what goes wrong at which call."""
+        self.system.revive(plan)
+        self.log.append(f"life: {plan}")
+        self.journals = {}
+        self.check("before recovery", torn=True)
+        with self.system.running(self.disk_module), self._patched():
+            try:
+                self._start()
+                for _ in range(steps):
+                    self._step()
+                if not plan.what:
+                    self._end_well()
+            except CrashError:
+                self.log.append("died")
+            except OSError as error:
+                self.log.append(f"did not start: {error}")  # a start that fails is tried again by the next life
+            except (ValueError, TypeError, KeyError) as error:
+                raise WrongError(f"{type(error).__name__}: {error}") from error
+        if not self.system.dead:
+            self.check("after a life")
+
+    def _start(self) -> None:
+        since_us = int((self.clock.wall_s - REMEMBER_S) * 1e6)
+        self.disk.directory(self.layout.home)
+        key = load_key(self.layout, self.disk)
+        if self.key and key != self.key:
+            raise WrongError("the key has changed")
+        found = recover_all(self.layout, self.disk, since_us)
+        self.ledger = Ledger()
+        for one in found.values():
+            for commit in one.commits:
+                self.ledger.add(commit.request_id, self.clock.monotonic_s)
+        self.journals = {
+            signal: Journal(self.layout, signal, self.disk, one.next_segment) for signal, one in found.items()
+        }
+        self.keeper = Keeper(
+            self.layout,
+            {signal: Committer(journal) for signal, journal in self.journals.items()},  # type: ignore[misc]
+            {signal: one.waiting for signal, one in found.items()},
+            3600.0,
+            self.disk,
+            NoRetention(),  # type: ignore[arg-type]
+        )
+        self.key = key
+        self.check("after recovery")
+
+    def _step(self) -> None:
+        what = self.chance.random()
+        if what < 0.55:
+            self._send()
+        elif what < 0.75:
+            self.clock.pass_(self.chance.choice(PAUSES_S))
+            self._tick()
+        elif what < 0.85:
+            self.log.append("compact")
+            _finish(self.keeper.compact_now())
+        elif what < 0.9:
+            for journal in self.journals.values():
+                journal.close()
+        elif what < 0.92:
+            self.clock.jump(self.chance.choice(JUMPS_S))
+            self.log.append(f"clock jumps to {self.clock.wall_s}")
+        else:
+            self.check("between steps")
+
+    def _end_well(self) -> None:
+        """All clients are served, everything becomes Parquet, is merged and retired."""
+        while self.waiting:
+            self._send(new=False)
+        for pause_s in (10.0, 1000.0, 86_500.0, 1000.0, 86_500.0):
+            _finish(self.keeper.compact_now())
+            self._tick()
+            self.check("at the end")
+            self.clock.pass_(pause_s)
+        self._tick()
+
+    def _tick(self) -> None:
+        try:
+            _finish(self.keeper.tick())
+        except OSError as error:
+            self.log.append(f"tick: {error}")
+
+    # -- clients ----------------------------------------------------------------------------------------------------
+
+    def _send(self, *, new: bool = True) -> None:
+        """Send one to three requests at once, some of them again."""
+        self.waiting = [one for one in self.waiting if self.clock.monotonic_s - one.sent_s < PATIENCE_S]
+        chosen = [one for one in self.waiting if not new or self.chance.random() < 0.7]
+        if new:
+            chosen += [self._request() for _ in range(self.chance.randint(1, 2))]
+        for signal in SIGNALS:
+            self._commit(signal, [one for one in chosen if one.signal is signal])
+
+    def _request(self) -> Request:
+        self.sent += 1
+        rows = tuple(f"{self.sent}.{number}" for number in range(self.chance.randint(1, 3)))
+        made = Request(self.chance.choice(SIGNALS), f"{self.sent:032x}", rows, self.clock.monotonic_s)
+        self.waiting.append(made)
+        return made
+
+    def _commit(self, signal: Signal, requests: list[Request]) -> None:
+        known = [one for one in requests if one.name in self.ledger]
+        unknown = [one for one in requests if one.name not in self.ledger]
+        for one in known:
+            self.waiting.remove(one)
+        if not unknown:
+            return
+        at_ns = int(self.clock.wall_s * 1e9) + self.system.calls
+        batches = [
+            SanitizedBatch(signal, tuple(orjson.dumps({"id": row}) for row in one.rows), at_ns, one.name)
+            for one in unknown
+        ]
+        try:
+            self.journals[signal].append(batches, self.clock.monotonic_s)
+        except OSError as error:
+            self.refused |= {row for one in unknown for row in one.rows}
+            self.log.append(f"refused {[one.name[-4:] for one in unknown]}: {error}")
+            return
+        self.log.append(f"stored {[one.rows for one in unknown]} in {self.journals[signal]._number}")
+        if self.journals[signal].unmended:  # the sync failed, and so did cutting back what was written again since
+            self.refused |= {row for one in unknown for row in one.rows}
+        for one in unknown:
+            self.ledger.add(one.name, self.clock.monotonic_s)
+            self.acknowledged |= set(one.rows)
+            if self.chance.random() < 0.8:  # else the answer is lost on its way
+                self.waiting.remove(one)
+
+    # -- what must be true ------------------------------------------------------------------------------------------
+
+    def check(self, when: str, *, torn: bool = False) -> None:
+        """Every acknowledged row once, no other row more than once, for our own readers and for shells.
+
+        Args:
+            torn: nobody has looked after the folder since a crash. As long as that is so, or a segment could not be
+                cut back, rows whose writing failed may be there twice.
+        """
+        cutoff = self._cutoff()
+        own: Counter[str] = Counter()
+        shell: Counter[str] = Counter()
+        for signal in SIGNALS:
+            folder = self.layout.journal(signal)
+            files = [(file, self._rows(file.path)) for file in parquet_files(self.layout, signal)]
+            lines = [(n, list(_lines(path))) for n, path in segments(self.layout, signal)] if folder.is_dir() else []
+            covered = {number for file, _ in files for number in range(file.first, file.last + 1)}
+            recent = {segment for file, rows in files if file.day >= cutoff for segment, _ in rows}
+            stored = [row for _, rows in files for _, row in rows]
+            own.update(stored)
+            own.update(row for number, rows in lines if number not in covered for row in rows)
+            shell.update(stored)
+            shell.update(row for number, rows in lines if number not in recent for row in rows)
+        for reader, seen in (("our readers", own), ("a shell", shell)):
+            if reader == "a shell" and not cutoff:
+                continue
+            if lost := self.acknowledged - seen.keys():
+                raise WrongError(f"{when}: {reader} miss {sorted(lost)}")
+            suspect = self.refused if torn or any(one.unmended for one in self.journals.values()) else set()
+            if doubled := {row: count for row, count in seen.items() if count > 1 and row not in suspect}:
+                raise WrongError(f"{when}: {reader} count {doubled}")
+            if not torn and (odd := seen.keys() - self._known()):
+                raise WrongError(f"{when}: {reader} see {sorted(odd)}")
+
+    def _known(self) -> set[str]:
+        return {f"{number}.{part}" for number in range(self.sent + 1) for part in range(3)}
+
+    def _cutoff(self) -> str:
+        """The cutoff of the catalog that is published; empty when there is none."""
+        if not self.layout.catalog.exists():
+            return ""
+        found = re.search(rb"DATE '(\d{4,}-\d\d-\d\d)'", self.layout.catalog.read_bytes())
+        return found[1].decode() if found else ""
+
+    def _rows(self, path: Path) -> list[tuple[int, str]]:
+        if self.real:
+            import pyarrow.parquet as pq
+
+            table = pq.read_table(path, columns=["seg", "id"], partitioning=None)
+            return [(row["seg"], row["id"]) for row in table.to_pylist()]
+        data = path.read_bytes()
+        try:
+            return [(row[0], row[1]) for row in json.loads(data[4:-8])]
+        except ValueError as error:
+            raise WrongError(f"{path} cannot be read: {data[:60]!r}") from error
+
+    def _utc_day(self) -> str:
+        return datetime.fromtimestamp(self.clock.wall_s, UTC).date().isoformat()
+
+    # -- what is replaced -------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _patched(self) -> Iterator[None]:
+        clock = SimpleNamespace(monotonic=lambda: self.clock.monotonic_s, time=lambda: self.clock.wall_s)
+        with contextlib.ExitStack() as stack:
+
+            def put(where: Any, name: str, what: Any) -> None:
+                stack.enter_context(mock.patch.object(where, name, what))
+
+            put(keeper_module, "time", clock)
+            put(keeper_module, "utc_day", self._utc_day)
+            put(keeper_module, "run_jobs", self._run_jobs)
+            put(keeper_module.log, "error", lambda *said: self.log.append(str(said[0]) % said[1:]))
+            put(catalog, "_write", lambda path, statements: path.write_text("\n".join(statements)))
+            put(catalog, "catalog_sql", lambda _layout, cutoff, *_, **__: [f"DATE '{cutoff}'"])
+            put(catalog, "write_nothing", lambda *_: None)
+            if not self.real:
+                put(compact, "read_segment", lambda _signal, path: Rows(_segment_rows(path)))
+                put(merge, "_write", self._merge)
+                put(ParquetFileWriter, "_open", lambda writer, _schema: FileOfRows(writer._temporary, self.system))
+            yield
+
+    async def _run_jobs(self, jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        results = []
+        for job in jobs:
+            try:
+                results.append({"ok": True, **worker._run(job, self.layout, self.disk)})
+                self.log.append(f"{job['job']} {job.get('segments', job.get('day', job.get('cutoff')))}")
+            except Exception as error:  # noqa: BLE001 (as the worker does)
+                results.append({"ok": False, "error": f"{type(error).__name__}: {error}"})
+        return results
+
+    def _merge(self, run: list[Any], signal: Signal, path: Path, disk: Any) -> None:
+        with ParquetFileWriter(signal, path, disk) as writer:
+            writer.write(Rows(row for file in run for row in self._rows(file.path)))  # type: ignore[arg-type]
+
+
+class Rows(list[tuple[int, str]]):
+    """In the place of an Arrow table."""
+
+    schema = None
+
+
+class FileOfRows:
+    """In the place of pyarrow's writer: a file with the ends of a Parquet file, and JSON between them."""
+
+    def __init__(self, path: Path, system: System) -> None:
+        self._path = path
+        self._system = system
+        self._rows: list[tuple[int, str]] = []
+        self._system.fail_if_told(path)
+        path.write_bytes(b"")
+
+    def write_table(self, rows: Rows, row_group_size: int) -> None:
+        self._rows += rows
+
+    def close(self) -> None:
+        data = json.dumps(self._rows).encode()
+        self._path.write_bytes(b"PAR1" + data[: len(data) // 2])
+        self._system.fail_if_told(self._path)
+        self._path.write_bytes(b"PAR1" + data + (0).to_bytes(4, "little") + b"PAR1")
+
+
+def _segment_rows(path: Path) -> list[tuple[int, str]]:
+    number = int(path.name[2:14])
+    return [(number, row) for row in _lines(path)]
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """The rows any reader finds in a segment, with or without their commit lines."""
+    for line in path.read_bytes().split(b"\n"):
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            row = orjson.loads(line)
+            if row["seg"] is not None:
+                yield row["id"]
+
+
+def _finish(coroutine: Any) -> None:
+    """Run what never really waits."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    raise RuntimeError("the simulation cannot wait")
