@@ -102,6 +102,7 @@ def test_nothing_of_the_catalog_is_open_to_others_or_left_over(layout: Layout) -
     publish(layout, Disk(), CUTOFF)
     assert layout.catalog.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in layout.home.iterdir() if path.is_file()) == [
+        "cutoff",
         "telemetry.duckdb",
         "telemetry.sql",
     ]

@@ -23,6 +23,8 @@ from telem.storage.retire import retire
 from .workers import WorkerError, run_jobs
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from telem.storage.disk import Disk
     from telem.storage.layout import Layout
     from telem.storage.seen import Seen
@@ -75,6 +77,7 @@ class Keeper:
         self._published: tuple[object, ...] | None = None
         self._waiting_since_s = dict.fromkeys(committers, -math.inf)  # an earlier life's have waited long enough
         self._wanted_by_job: tuple[object, ...] = ()
+        self._first_seen_s: dict[Path, float] = {}
         self._merged: set[tuple[Signal, str]] = set()
         self._unnoted: list[tuple[Signal, str]] | None = None  # days of which some file is in no manifest yet
         self._day = utc_day()
@@ -221,7 +224,16 @@ class Keeper:
         if self._seen is not None:
             self._seen.save(self._disk)  # first: the journal knows them no longer afterwards
         for signal in Signal:
-            retire(self._layout, signal, time.time(), self._disk)
+            retire(self._layout, signal, time.time(), self._disk, self._age_s)
+
+    def _age_s(self, path: Path) -> float:
+        """How long a file has been published, as far as this life knows.
+
+        Its own time and the clock would say so too, but a clock that jumps would have segments emptied too early:
+        under a query that reads them, and before the requests in them are too old to be sent again.
+        """
+        now_s = time.monotonic()
+        return now_s - self._first_seen_s.setdefault(path, now_s)
 
 
 def consecutive(numbers: list[int], limit: int) -> list[list[int]]:

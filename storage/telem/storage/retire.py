@@ -12,6 +12,7 @@ from .inventory import parquet_files
 from .journal import segments
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from telem.sanitize.records import Signal
@@ -23,19 +24,24 @@ GRACE_S = 900.0
 REMOVE_AFTER_S = 86_400.0
 
 
-def retire(layout: Layout, signal: Signal, now_s: float, disk: Disk) -> int:
-    """Empty the segments that have been in Parquet for the grace, remove those emptied a day ago. Returns how many."""
-    published_s = {
-        number: file.path.stat().st_mtime
-        for file in parquet_files(layout, signal)
-        for number in range(file.first, file.last + 1)
-    }
+def retire(
+    layout: Layout, signal: Signal, now_s: float, disk: Disk, age_s: Callable[[Path], float] | None = None
+) -> int:
+    """Empty the segments that have been in Parquet for the grace, remove those emptied a day ago. Returns how many.
+
+    Args:
+        age_s: how long a published file has been there. Without it the file's time is asked, and believed.
+    """
+    ages_s: dict[int, float] = {}
+    for file in parquet_files(layout, signal):
+        age = age_s(file.path) if age_s else now_s - file.path.stat().st_mtime
+        ages_s |= dict.fromkeys(range(file.first, file.last + 1), age)
     retired = 0
     for number, path in segments(layout, signal):
-        if number not in published_s:
+        if number not in ages_s:
             continue
         found = path.stat()
-        if found.st_size and now_s - published_s[number] >= GRACE_S:
+        if found.st_size and ages_s[number] >= GRACE_S:
             _empty(path, disk)
             retired += 1
         elif not found.st_size and now_s - found.st_mtime >= REMOVE_AFTER_S:
