@@ -10,6 +10,7 @@ from tests.conftest import config_for, running
 from tests.daemons import telem
 from tests.otlp import logs, metrics, raw
 
+from telem.agent.policies import load_policy
 from telem.queries.commands import ask
 from telem.sanitize.pseudonym import Pseudonyms
 from telem.sanitize.records import Signal
@@ -111,3 +112,25 @@ async def test_what_cannot_be_meant_is_refused(home: Path, flags: tuple[str, ...
     async with running(config_for(home)):
         pass
     assert telem(home, "purge", *flags, "--yes").returncode == 2
+
+
+async def test_what_is_stored_is_judged_again_with_and_without_a_daemon(home: Path) -> None:
+    """Counted, asked, done; a second time there is nothing to do; the journal's last hour too."""
+    async with running(config_for(home)) as daemon:
+        await daemon.ingest.accept(raw(LOGS, logs(event("s", prompt="meet Agent Orange", team="blue"))))
+        layout = daemon.layout
+        layout.policy.write_text('known_values = ["Agent Orange"]\n')
+        said = await daemon.purging.sanitize(load_policy(daemon.config).job(daemon.config, dry=False))
+        assert (len(said["files"]), said["rules"]) == (1, {"known-value": 1})
+        prompts: Any = ask(layout, "SELECT prompt FROM events").rows
+        assert prompts == (("meet [REDACTED:known-value]",),)
+        assert b"Orange" not in b"".join(path.read_bytes() for path in layout.journal(LOGS).iterdir())
+    layout.policy.write_text('[drop]\nattributes = ["team"]\n')
+    dry = json.loads(telem(home, "sanitize", "--stored", "--dry-run", "--json").stdout)
+    assert len(dry["files"]) == 1
+    assert telem(home, "sanitize", "--stored").returncode == 1  # nobody answers the question
+    assert telem(home, "sanitize", "--stored", "--yes").returncode == 0
+    assert ask(layout, "SELECT team FROM events").rows == ((None,),)
+    again = json.loads(telem(home, "sanitize", "--stored", "--yes", "--json").stdout)
+    assert (again["files"], again["rollup_values"]) == ([], 0)
+    assert telem(home, "sanitize", "--stored", "text").returncode == 2

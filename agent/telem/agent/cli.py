@@ -291,12 +291,25 @@ def audit_verify(config: Config, as_json: bool) -> None:
 @click.option("--attr", "attribute", metavar="NAME", help="Judge it as the value of this attribute.")
 @click.option("--jsonl", metavar="FILE", help="Answer JSON strings with JSON strings, one a line; - is standard input.")
 @click.option("--dry-run", "dry", is_flag=True, help="Count by rule and line what would go from files.")
+@life_cli.stored_options
 def sanitize(
-    config: Config, text: tuple[str, ...], explain: bool, attribute: str | None, jsonl: str | None, dry: bool
+    config: Config,
+    text: tuple[str, ...],
+    explain: bool,
+    attribute: str | None,
+    jsonl: str | None,
+    dry: bool,
+    **stored: bool,
 ) -> None:
-    """Show a text as it would be stored. TEXT is the text, - or nothing for standard input, files with --dry-run."""
+    """Show a text as it would be stored. TEXT is the text, - or nothing for standard input, files with --dry-run.
+
+    With --stored, judge once more what is stored, after the policy was changed.
+    """
     from . import sanitize_commands
 
+    if stored.pop("stored"):
+        life_cli.sanitize_stored(config, dry=dry, other=bool(text or explain or attribute or jsonl), **stored)
+        return
     if (explain + dry + (jsonl is not None)) > 1 or (jsonl and text):
         raise click.UsageError("--explain, --jsonl and --dry-run are three different things; --jsonl takes no text")
     if dry:

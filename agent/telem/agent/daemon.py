@@ -282,6 +282,7 @@ class Daemon:
             ("GET", "/summary"): self._summary,
             ("POST", "/compact"): self._compact,
             ("POST", "/purge"): self._purge,
+            ("POST", "/sanitize"): self._sanitize_stored,
             **reserve.routes(self.ingest.committers),
         }
         guard = Guard(port(listener), config.allowed_hosts)
@@ -301,6 +302,9 @@ class Daemon:
 
     async def _purge(self) -> dict[str, Any]:
         return await self.purging.purge()
+
+    async def _sanitize_stored(self) -> dict[str, Any]:
+        return await self.purging.sanitize(load_policy(self.config).job(self.config, dry=False))
 
     async def _compact(self) -> dict[str, Any]:
         return await self.keeper.compact_now()

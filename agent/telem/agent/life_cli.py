@@ -9,6 +9,8 @@ import click
 from .flags import with_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .config import Config
 
 KEEPING = ("retention_logs_days", "retention_metrics_days", "retention_traces_days", "size_limit_gb")
@@ -54,6 +56,21 @@ def report(config: Config, week: str | None, as_json: bool) -> None:
     from . import retention_commands
 
     retention_commands.report(config, week, as_json=as_json)
+
+
+def stored_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The options of `sanitize` that are about what is stored."""
+    stored = click.option("--stored", is_flag=True, help="Judge once more what is stored; counts alone with --dry-run.")
+    return stored(_yes(_as_json(function)))
+
+
+def sanitize_stored(config: Config, *, dry: bool, other: bool, yes: bool, as_json: bool) -> None:
+    """Run `sanitize --stored`."""
+    from . import stored_commands
+
+    if other:
+        raise click.UsageError("--stored takes no text, and of the other options --dry-run, --yes and --json")
+    stored_commands.sanitize_stored(config, dry=dry, yes=yes, as_json=as_json)
 
 
 @click.command()

@@ -15,9 +15,9 @@ import asyncio
 import logging
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from telem.sanitize.policy import Policy, PolicyError, parse_policy
 from telem.sanitize.records import Profile
@@ -43,6 +43,13 @@ class Loaded:
 
     policy: Policy
     stamp: Stamp
+    text: str = ""
+    values: tuple[str, ...] = field(default=(), repr=False)
+
+    def job(self, config: Config, *, dry: bool) -> dict[str, Any]:
+        """The worker's job that judges once more, by this policy, what is stored."""
+        said = {"job": "sanitize", "home": str(config.home), "policy": self.text, "profile": config.profile}
+        return {**said, "known_values": list(self.values), "dry": dry}
 
 
 def load_policy(config: Config, environ: Mapping[str, str] | None = None) -> Loaded:
@@ -54,7 +61,7 @@ def load_policy(config: Config, environ: Mapping[str, str] | None = None) -> Loa
     environ = os.environ if environ is None else environ
     path = config.layout.policy
     stamp = _stamp(path)  # before the reading, so that a change in between is seen as one
-    text = _read(path) if path.exists() else ""
+    text, values = _read(path) if path.exists() else "", []
     try:
         policy = parse_policy(text, config.profile or None)
         values = [environ[name] for name in policy.known_values_env if environ.get(name)]
@@ -66,7 +73,7 @@ def load_policy(config: Config, environ: Mapping[str, str] | None = None) -> Loa
             policy = parse_policy(text, config.profile or None, known_values=values)
     except PolicyError as error:
         raise PolicyError(f"{path}: {error}") from error
-    return Loaded(policy, stamp)
+    return Loaded(policy, stamp, text, tuple(values))
 
 
 def _values_path(policy_path: Path, name: str) -> Path:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import threading
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -22,17 +20,14 @@ from telem.storage.intent import ALL, BEFORE, Target, target_of
 from telem.storage.keys import load_key, read_key
 
 from . import control
+from .bar import with_bar
 from .errors import AgentError
 from .purging import purge_without_daemon
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .config import Config
 
 SCHEMA = 1
-POLL_S = 0.2
-STEPS = 1000
 DONE = ("rows", "rollup_rows", "files", "segments", "quarantined", "receipt")
 
 
@@ -87,7 +82,7 @@ def purge(config: Config, meant: Target | None, *, dry: bool, yes: bool, as_json
         if not yes and not resuming:
             click.confirm("Take this out for good?", abort=True, err=True)
         intent.note(layout, Disk(), meant)
-        done = _with_bar(config, lambda: _do(config), show=not as_json)
+        done = with_bar(config, lambda: _do(config), show=not as_json)
         said |= {
             name: done.get(name) for name in ("rows", "rollup_rows", "files", "segments", "quarantined", "receipt")
         }
@@ -139,33 +134,6 @@ def _do(config: Config) -> dict[str, Any]:
         return purge_without_daemon(layout, disk, load_key(layout, disk))
     finally:
         lock.release()
-
-
-def _with_bar(config: Config, work: Callable[[], dict[str, Any]], *, show: bool) -> dict[str, Any]:
-    """Do it in a thread, and show how far it is on a terminal."""
-    result: dict[str, Any] = {}
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            result.update(work())
-        except BaseException as error:  # noqa: BLE001 (raised again by whoever waits)
-            failed.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    reached = 0
-    with click.progressbar(length=STEPS, label="Rewriting days", hidden=not show, file=sys.stderr) as bar:
-        while thread.is_alive():
-            thread.join(POLL_S)
-            done, total = intent.progress(config.layout)
-            now = STEPS * done // total if total else 0
-            bar.update(max(0, now - reached))
-            reached = max(reached, now)
-        bar.update(STEPS - reached)
-    if failed:
-        raise failed[0]
-    return result
 
 
 def _copies(config: Config, meant: Target) -> list[dict[str, Any]]:

@@ -106,6 +106,22 @@ class Purging:
             await self._after()
             return said
 
+    async def sanitize(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Judge once more what is stored, as the job says.
+
+        Raises:
+            WorkerError: a step failed; what is done is done, and doing it again goes on from there.
+        """
+        async with self._one:
+            await self._ingest.settled()
+            await self._keeper.compact_now()
+            (said,) = await self._keeper.run_alone([job])
+            if not said["ok"]:
+                raise WorkerError(said["error"])
+            await self._keeper.work(everything=True)
+            await self._after()
+            return said
+
 
 def purge_without_daemon(layout: Layout, disk: Disk, key: bytes) -> dict[str, Any]:
     """The same without a daemon; the caller holds the folder's lock.
@@ -117,6 +133,15 @@ def purge_without_daemon(layout: Layout, disk: Disk, key: bytes) -> dict[str, An
     if target is None:
         return {"receipt": None}
     digest = bury(layout, disk, key, target)
+    return work_without_daemon(layout, disk, {"job": "purge", "home": str(layout.home), "digest": digest})
+
+
+def work_without_daemon(layout: Layout, disk: Disk, job: dict[str, Any]) -> dict[str, Any]:
+    """Make all segments into Parquet, do a job on it, publish the catalog; the caller holds the folder's lock.
+
+    Raises:
+        WorkerError: a step failed.
+    """
     today = datetime.now(UTC).date().isoformat()
     home = str(layout.home)
     jobs: list[dict[str, Any]] = []
@@ -127,11 +152,10 @@ def purge_without_daemon(layout: Layout, disk: Disk, key: bytes) -> dict[str, An
             {"job": "compact", "home": home, "signal": signal.value, "segments": run, "day": day}
             for run in consecutive(recover(layout, signal, disk, 1 << 62).waiting, SEGMENTS_A_FILE)
         ]
-    purge = len(jobs)
+    at = len(jobs)
     held = [day for signal in Signal for day in days_in_journal(layout, signal)]
-    jobs.append({"job": "purge", "home": home, "digest": digest})
-    jobs.append({"job": "publish", "home": home, "cutoff": min([retention.closable(today), *held])})
+    jobs += [job, {"job": "publish", "home": home, "cutoff": min([retention.closable(today), *held])}]
     results = asyncio.run(run_jobs(jobs))
     if failed := [result["error"] for result in results if not result["ok"]]:
-        raise WorkerError(f"the purge is not finished: {failed[0]}")
-    return results[purge]
+        raise WorkerError(f"it is not finished: {failed[0]}")
+    return results[at]

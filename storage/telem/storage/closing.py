@@ -115,6 +115,21 @@ def _write_version(layout: Layout, before: Rollups, after: Rollups, disk: Disk) 
         publish(connection, f"{rows_of(old_series)} UNION ALL {_reached()}", series, disk)
 
 
+def write_series(layout: Layout, in_force: Rollups, old: Path, new: Path, disk: Disk) -> None:
+    """Write anew what running totals had reached, from the points of closed days that are still there.
+
+    For whoever changed these points: a series is known by a digest of what its points say.
+    """
+    since = in_force.raw_since[Signal.METRICS]
+    points = [file for file in parquet_files(layout, Signal.METRICS) if since <= file.day < in_force.closed]
+    files = {signal: Files((), ()) for signal in Signal} | {Signal.METRICS: Files(_paths(points), ())}
+    with _connect(new.parent) as connection:
+        for statement in worker_sql(files, "metrics"):
+            connection.execute(statement)
+        kept = f"SELECT * FROM ({rows_of(old)}) WHERE ingest_day < DATE '{since}'"
+        publish(connection, f"{kept} UNION ALL {_reached()}", new, disk)
+
+
 def rows_of(path: Path) -> str:
     """All rows of a file of the rollups."""
     return f"SELECT * FROM read_parquet({quote(glob_safe(str(path)))}, hive_partitioning = false)"

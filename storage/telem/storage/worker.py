@@ -7,6 +7,7 @@
     {"job": "give up", "home": "…", "days": [{"signal": "logs", "day": "2025-10-31", …}]}
     {"job": "remove", "home": "…", "reasons": [["logs", "2025-10-31", "age"]]}
     {"job": "weekly", "home": "…", "week": "2026-W47", "days": {"logs": 90, …}, "size_bytes": 100000000000}
+    {"job": "sanitize", "home": "…", "policy": "…", "profile": "", "known_values": [], "dry": true}
     {"job": "purge", "home": "…", "digest": "…"}
     {"job": "publish", "home": "…", "cutoff": "2026-01-30"}
 
@@ -129,6 +130,23 @@ def _weekly(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
     return {"report": said, "markdown": weekly.markdown(said)}
 
 
+def _sanitize(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
+    from telem.sanitize.policy import parse_policy
+    from telem.sanitize.redact import Redactor
+
+    from .keys import load_key
+    from .resanitize import resanitize
+
+    policy = parse_policy(job["policy"], job["profile"] or None, known_values=job["known_values"])
+    redactor = Redactor(policy, load_key(layout, disk))
+    try:
+        return resanitize(
+            layout, disk, redactor, lambda done, total: intent.show_progress(layout, done, total), dry=job["dry"]
+        )
+    finally:
+        layout.progress.unlink(missing_ok=True)
+
+
 def _publish(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
     from .catalog import publish
 
@@ -143,6 +161,7 @@ _STEPS: dict[str, Callable[[dict[str, Any], Layout, Disk], dict[str, Any]]] = {
     "give up": _give_up,
     "remove": _remove,
     "purge": _purge,
+    "sanitize": _sanitize,
     "weekly": _weekly,
     "publish": _publish,
 }
