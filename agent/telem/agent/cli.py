@@ -13,7 +13,7 @@ import click
 
 from telem.sanitize.pseudonym import KINDS
 
-from . import asks, care, daily, keep_cli, life_cli, past
+from . import asks, care, daily, forward_cli, keep_cli, life_cli, past
 from .config import SETTINGS
 from .flags import SERVING, with_settings
 
@@ -435,6 +435,7 @@ for command in (
     keep_cli.export,
     life_cli.retention,
     life_cli.purge,
+    forward_cli.forward,
 ):
     cli.add_command(command)
 

@@ -43,6 +43,7 @@ from .audit import Audit
 from .damage import DamageWatch
 from .doors import Doors
 from .everyday.summary import Summary
+from .forward.dispatcher import Dispatcher
 from .forwarded import Forwarded
 from .grpc_door import GrpcDoor
 from .guard import Guard
@@ -161,7 +162,8 @@ class Daemon:
         after = self.summary.begin_anew
         self.purging = Purging(self.layout, self.disk, self._key, self._tombs, self.keeper, self.ingest, after)
         loops = (self.keeper, self.purging, self.damage, self.policy, self.audit, self.summary, self._askers)
-        for loop in (*loops, self._access, Watch(self.config), Reporter(self.config)):
+        self.forwarding = Dispatcher(self.layout)
+        for loop in (*loops, self._access, Watch(self.config), Reporter(self.config), self.forwarding):
             stack.push_async_callback(_cancel, asyncio.create_task(loop.run()))
         self._announce(stack)
         for one in handed:
@@ -355,6 +357,7 @@ class Daemon:
             "recovery": self.messages,
             "quarantine": self.damage.status(),
             "sanitizer": self._sanitizer_status(),
+            "forwarding": self.forwarding.status(),
             "dropped": self.audit.dropped(),
             "retention": self.keeper.retention.status(),
             "budgets": self.summary.budgets(),

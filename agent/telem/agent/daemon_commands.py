@@ -234,10 +234,20 @@ def _print_status(said: dict[str, Any], config: Config) -> None:
             f"${standing['spent_usd']:,.2f} since {standing['period_start']}"
         )
     _print_sanitizer(said["sanitizer"])
+    _print_forwarding(said.get("forwarding", {}))
     if dropped := {rule: sum(events.values()) for rule, events in said["dropped"].items()}:
         shown = ", ".join(f"{rule} {count}" for rule, count in dropped.items())
         click.echo(f"  left out:  {sum(dropped.values())} records on purpose: {shown}")
     click.echo(f"  versions:  {', '.join(f'{name} {version}' for name, version in said['versions'].items())}")
+
+
+def _print_forwarding(said: dict[str, Any]) -> None:
+    for name, found in said.items():
+        if found["state"] == "paused":
+            click.secho(f"\n  FORWARDING TO {name} HAS STOPPED: {found['error']}", bold=True)
+            click.echo(f"  mend it, then: telem-agent forward resume {name}")
+        elif found["state"] in ("later", "busy"):
+            click.echo(f"\n  forwarding to {name}: {found['error']}; again in {found['next_in_s']:.0f} s")
 
 
 def _print_sanitizer(said: dict[str, Any]) -> None:

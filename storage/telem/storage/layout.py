@@ -36,6 +36,11 @@
   setup/<n>-<client>.json, .before     what `setup` changed in clients' settings, and the file as it was
   dropped_records/YYYY-MM.ndjson      which records were not stored on purpose, by day, client, event and rule
   exports.json                        which backups and exports were written, where and of what time
+  forward/<name>.toml                 a destination that rows are forwarded to, and what may leave
+  cursors/<name>.json                 how far a destination has got, and how it is with it
+  cursors/<name>.<signal>.<n>.done    ids of the rows of segment n and following that it has
+  cursors/<name>.rejected.ndjson      ids of the rows it refused, and why
+  cursors/<name>.series.json          running totals, where it wants them instead of increments
   snapshots/<token>/                  what a backup or an export is reading; gone when it ends
   quarantine/                         files that could not be read, and what was cut from them
   seen.ids                            ids of the rows that another agent forwarded last
@@ -195,6 +200,14 @@ class Layout:
     @property
     def exports(self) -> Path:
         return self.home / "exports.json"
+
+    @property
+    def forward(self) -> Path:
+        return self.home / "forward"
+
+    @property
+    def cursors(self) -> Path:
+        return self.home / "cursors"
 
     @property
     def snapshots(self) -> Path:
