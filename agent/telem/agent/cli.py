@@ -13,9 +13,9 @@ import click
 
 from telem.sanitize.pseudonym import KINDS
 
-from . import asks, care, daily, forward_cli, keep_cli, life_cli, past
+from . import asking_cli, asks, care, daily, forward_cli, keep_cli, life_cli, past
 from .config import SETTINGS
-from .flags import SERVING, with_settings
+from .flags import SERVING, WithDefault, with_settings
 
 if TYPE_CHECKING:
     from .config import Config
@@ -139,42 +139,7 @@ def verify(config: Config, deep: bool, aside: bool, as_json: bool) -> None:
         sys.exit(EXIT_FAILED)
 
 
-@cli.command()
-@with_settings()
-@click.argument("name", required=False)
-@click.option("--sql", "statement", help="A statement of your own instead of a ready-made question.")
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A parameter of the question; repeatable.")
-@click.option("--since", help="Only what happened since then: 7d, 12h, 2026-01-31.")
-@click.option(
-    "--format",
-    "form",
-    help="How to write the answer.",
-    default="table",
-    show_default=True,
-    type=click.Choice(["table", "json", "jsonl", "csv", "tsv", "markdown"]),
-)
-def query(
-    config: Config, name: str | None, statement: str | None, params: tuple[str, ...], since: str | None, form: str
-) -> None:
-    """Answer a ready-made question, or one in SQL. Without either: list the ready-made ones."""
-    from . import query_commands
-
-    if name and statement:
-        raise click.UsageError("give a name or --sql, not both")
-    if not name and not statement:
-        query_commands.list_queries()
-        return
-    query_commands.query(config, statement or name or "", params, since, form)
-
-
-@cli.command(context_settings={"ignore_unknown_options": True})
-@with_settings()
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def sql(config: Config, arguments: tuple[str, ...]) -> None:
-    """Open a shell over the telemetry (duckdb's, if it is installed); further arguments are duckdb's."""
-    from . import query_commands
-
-    query_commands.sql(config, arguments)
+asking_cli.add_commands(cli)
 
 
 @cli.command()
@@ -188,100 +153,6 @@ def demo(config: Config, report: bool) -> None:
     if report:
         query_commands.report(config, home)
     click.echo(f"\nDEMO: more questions about it: telem-agent query cost-analysis --home {home}", err=True)
-
-
-class WithDefault(click.Group):
-    """A group whose first command is meant when none is named: `identity VALUE` is `identity show VALUE`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the command's name first, wherever it stands."""
-        named = next((word for word in args if word in self.commands), None)
-        rest = list(args)
-        if named is not None:
-            rest.remove(named)
-        elif args[:1] in (["-h"], ["--help"]):
-            return super().parse_args(ctx, args)
-        return super().parse_args(ctx, [named or next(iter(self.commands)), *rest])
-
-
-@cli.group(cls=WithDefault)
-def token() -> None:
-    """The token that questions over HTTP need: show it, or give programs their own."""
-
-
-@token.command(name="show")
-@with_settings("query_port")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
-def token_show(config: Config, as_json: bool, **_: Any) -> None:
-    """Print the owner's token, and how to use it."""
-    from . import access_commands
-
-    access_commands.show_token(config, as_json)
-
-
-@token.command(name="create")
-@with_settings()
-@click.argument("name")
-def token_create(config: Config, name: str) -> None:
-    """Make a token for the program NAME: it may ask questions and no more. It is shown once."""
-    from . import access_commands
-
-    access_commands.create_token(config, name)
-
-
-@token.command(name="list")
-@with_settings()
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
-def token_list(config: Config, as_json: bool) -> None:
-    """List the tokens of programs, by name."""
-    from . import access_commands
-
-    access_commands.list_tokens(config, as_json)
-
-
-@token.command(name="revoke")
-@with_settings()
-@click.argument("name")
-def token_revoke(config: Config, name: str) -> None:
-    """Forget the token of the program NAME; a running daemon refuses it at once."""
-    from . import access_commands
-
-    access_commands.revoke_token(config, name)
-
-
-@token.command(name="rotate")
-@with_settings()
-def token_rotate(config: Config) -> None:
-    """Make another owner's token; the one before is refused at once."""
-    from . import access_commands
-
-    access_commands.rotate_token(config)
-
-
-@cli.group(cls=WithDefault)
-def audit() -> None:
-    """Who asked what: the access log, and whether it is whole."""
-
-
-@audit.command(name="show")
-@with_settings()
-@click.option("-n", "--lines", "count", default=20, show_default=True, help="How many of the last questions.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
-def audit_show(config: Config, count: int, as_json: bool) -> None:
-    """Print the last questions that were asked."""
-    from . import access_commands
-
-    access_commands.show(config, count, as_json)
-
-
-@audit.command(name="verify")
-@with_settings()
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
-def audit_verify(config: Config, as_json: bool) -> None:
-    """Walk through the log's chain of digests. Exit status 1 when a line was changed, removed or put in."""
-    from . import access_commands
-
-    access_commands.verify(config, as_json)
 
 
 @cli.command()

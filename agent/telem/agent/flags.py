@@ -31,3 +31,17 @@ def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
 
 
 SERVING = tuple(setting.name for setting in SETTINGS[1:])
+
+
+class WithDefault(click.Group):
+    """A group whose first command is meant when none is named: `identity VALUE` is `identity show VALUE`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the command's name first, wherever it stands."""
+        named = next((word for word in args if word in self.commands), None)
+        rest = list(args)
+        if named is not None:
+            rest.remove(named)
+        elif args[:1] in (["-h"], ["--help"]) or (ctx.resilient_parsing and not args):  # the latter: completion
+            return super().parse_args(ctx, args)
+        return super().parse_args(ctx, [named or next(iter(self.commands)), *rest])

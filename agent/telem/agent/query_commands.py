@@ -6,16 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from telem.queries import canned
-from telem.queries.commands import ask
-from telem.queries.render import footer, render
+from telem.queries.commands import ask, write
+from telem.queries.render import FORMATS, footer, render
 from telem.queries.reports.first import first_report
-from telem.queries.table import QueryError
+from telem.queries.table import Problem, QueryError
 
 from . import asking
 from .errors import AgentError
@@ -40,10 +41,51 @@ def list_queries() -> None:
 def query(config: Config, question: str, params: Sequence[str], since: str | None, form: str) -> None:
     """Answer a question on standard output; what is to be said about the answer goes to standard error."""
     asking.prepare("cli")
+    if form not in FORMATS:
+        for piece in write(config.layout, question, form, _pairs(params), since):
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+        return
     table = ask(config.layout, question, _pairs(params), since)
     click.echo(render(table, form), nl=False)
     if form == "table":
         click.echo(footer(table), err=True)
+
+
+def watch(config: Config, question: str, params: Sequence[str], since: str | None, form: str, every_s: float) -> None:
+    """Answer a question again and again, until Ctrl-C; on a terminal each answer takes the place of the last."""
+    while True:
+        started_s = time.monotonic()
+        if sys.stdout.isatty():
+            click.clear()
+            click.echo(f"every {every_s:g} s, Ctrl-C ends it\n", err=True)
+        try:
+            query(config, question, params, since, form)
+        except QueryError as error:
+            if error.problem not in (Problem.BUSY, Problem.WORKER, Problem.STORAGE, Problem.TIMEOUT):
+                raise
+            click.echo(str(error), err=True)
+        try:
+            time.sleep(max(0.0, every_s - (time.monotonic() - started_s)))
+        except KeyboardInterrupt:
+            return
+
+
+def show_in_browser(config: Config, question: str, params: Sequence[str], since: str | None) -> None:
+    """Write the answer into a file of its own, readable by its owner alone, and open it."""
+    import tempfile
+    import webbrowser
+
+    from telem.queries.html import page
+
+    asking.prepare("cli")
+    table = ask(config.layout, question, _pairs(params), since)
+    path = Path(tempfile.mkdtemp(prefix="telem-answer-")) / "answer.html"
+    path.touch(mode=0o600)
+    path.write_text(page(table, question.strip()), encoding="utf-8")
+    click.echo(f"{footer(table)}\n{path}", err=True)
+    if not webbrowser.open(path.as_uri()):
+        raise AgentError("no browser could be started", f"Open it yourself: {path}")
 
 
 def _pairs(params: Sequence[str]) -> dict[str, object]:
@@ -71,7 +113,10 @@ def sql(config: Config, arguments: Sequence[str]) -> None:
     program = find_duckdb()
     if program is None:
         click.echo(DUCKDB_HINT, err=True)
-        _plain_shell(config)
+        from .shell import Shell
+
+        asking.prepare("cli")
+        Shell(config).run()
         return
     if not config.layout.script.exists():
         _publish(config)
@@ -96,29 +141,3 @@ def _publish(config: Config) -> None:
     done = subprocess.run(command, input=job, capture_output=True, check=False)
     if not config.layout.script.exists():
         raise AgentError(f"the views could not be written: {done.stdout.decode(errors='replace').strip()}")
-
-
-def _plain_shell(config: Config) -> None:
-    """A statement a line, until the end of input; a `;` at its end is allowed."""
-    if sys.stdin.isatty():
-        import readline  # noqa: F401 (line editing and history, by being imported)
-    while True:
-        try:
-            line = input("telem> " if sys.stdin.isatty() else "")
-        except (EOFError, KeyboardInterrupt):
-            return
-        statement = line.strip().removesuffix(";").strip()
-        if statement in (".quit", ".exit", "exit", "quit"):
-            return
-        if statement:
-            _answer(config, statement)
-
-
-def _answer(config: Config, statement: str) -> None:
-    try:
-        table = ask(config.layout, statement)
-    except QueryError as error:
-        click.echo(str(error), err=True)
-        return
-    click.echo(render(table), nl=False)
-    click.echo(footer(table), err=True)

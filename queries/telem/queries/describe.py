@@ -15,8 +15,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from telem.sanitize.columns import COLUMNS, SCHEMA_VERSION
 from telem.sanitize.records import Signal
 from telem.storage.views import Files, view_names, view_text, worker_sql
@@ -51,6 +49,8 @@ class TableDoc:
 @cache
 def tables() -> tuple[TableDoc, ...]:
     """All tables, the physical ones first, then the views in their order."""
+    import duckdb
+
     found: dict[str, TableDoc] = {}
     with duckdb.connect() as connection:
         for statement in worker_sql({signal: Files([], []) for signal in Signal}):
@@ -62,18 +62,52 @@ def tables() -> tuple[TableDoc, ...]:
     return tuple(found.values())
 
 
+def table_names() -> tuple[str, ...]:
+    """Names of all tables, the physical ones last."""
+    return (*view_names(), *(f"raw_{signal}" for signal in Signal))
+
+
+@cache
+def sentence(name: str) -> str:
+    """What a row of a table is."""
+    if name.startswith("raw_"):
+        return _RAW_SENTENCE.format(name.removeprefix("raw_"))
+    return " ".join(line.removeprefix("-- ") for line in view_text(name).partition("\nCREATE")[0].splitlines())
+
+
+@cache
+def meanings(name: str) -> dict[str, ColumnDoc]:
+    """What the columns of a table, and of those it stands on, mean; their types are the database's to say."""
+    if name.startswith("raw_"):
+        signal = Signal(name.removeprefix("raw_"))
+        return {item.name: item for item in _raw_columns(signal, {})}
+    text = view_text(name)
+    base = next((found for found in _BASE.findall(text) if found in table_names() and found != name), None)
+    said = ((match[1].strip('"'), match[2]) for match in _COMMENTED.finditer(text))
+    return dict(meanings(base) if base else {}) | {column: _column(column, "", words, None) for column, words in said}
+
+
 def _raw(name: str, types: dict[str, str]) -> TableDoc:
     signal = Signal(name.removeprefix("raw_"))
+    return TableDoc(name, sentence(name), tuple(_raw_columns(signal, types)))
+
+
+_RAW_SENTENCE = "Every row of the {} as it lies on disk, wherever that is at the moment; the views stand on it."
+
+
+def _raw_columns(signal: Signal, types: dict[str, str]) -> list[ColumnDoc]:
     columns = [
         ColumnDoc(
-            column.name, types[column.name], column.meaning, column.unit, _source(column.attributes, column.source)
+            column.name,
+            types.get(column.name, ""),
+            column.meaning,
+            column.unit,
+            _source(column.attributes, column.source),
         )
         for column in COLUMNS[signal]
     ]
     day = "UTC day in which the row's segment was closed; the Parquet files are partitioned by it."
-    columns.append(ColumnDoc("ingest_day", types["ingest_day"], day))
-    sentence = f"Every row of the {signal} as it lies on disk, wherever that is at the moment; the views stand on it."
-    return TableDoc(name, sentence, tuple(columns))
+    return [*columns, ColumnDoc("ingest_day", types.get("ingest_day", ""), day)]
 
 
 def _source(attributes: tuple[str, ...], source: str) -> str:
@@ -87,8 +121,7 @@ def _view(name: str, types: dict[str, str], known: dict[str, TableDoc]) -> Table
     below = {column.name: column for column in known[base].columns} if base else {}
     said = {match[1].strip('"'): match[2] for match in _COMMENTED.finditer(text)}
     columns = [_column(column, kind, said.get(column), below.get(column)) for column, kind in types.items()]
-    comment = " ".join(line.removeprefix("-- ") for line in text.partition("\nCREATE")[0].splitlines())
-    return TableDoc(name, comment, tuple(columns))
+    return TableDoc(name, sentence(name), tuple(columns))
 
 
 def _column(name: str, kind: str, said: str | None, below: ColumnDoc | None) -> ColumnDoc:

@@ -19,7 +19,8 @@ import orjson
 
 from telem.storage.views import view_names
 
-from .problems import MISSING_TABLE, plain_text, position_of, tables_hint
+from .hints import tables_hint
+from .problems import MISSING_TABLE, plain_text, position_of
 from .table import Problem, QueryError
 
 if TYPE_CHECKING:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from telem.storage.views import view_names
-
+from .hints import tables_hint
 from .table import Problem, QueryError
 
 if TYPE_CHECKING:
@@ -71,10 +69,3 @@ def explained(error: duckdb.Error, limits: Limits) -> QueryError:
         case _:
             found = QueryError(text, "", Problem.FAILED, position)
     return found
-
-
-def tables_hint(wanted: str) -> str:
-    """Which tables there are, and which one was probably meant."""
-    near = difflib.get_close_matches(wanted, view_names(), n=1)
-    meant = f"Did you mean {near[0]}? " if near else ""
-    return f"{meant}Tables: {', '.join(sorted(view_names()))}."

@@ -7,6 +7,7 @@
   key, token                          secrets, 0600
   tokens.json                         digests of the tokens made for programs
   access_log/<n>.ndjson               who asked what: lines of a chain
+  sql_history                         what was typed into the built-in SQL shell
   access.head, ACCESS                 how far that log has come, and the lock of who writes to it
   key.<day>.retired                   an earlier key, if its owner kept it when it was replaced
   config.toml                         the user's settings
@@ -102,6 +103,10 @@ class Layout:
     @property
     def tokens(self) -> Path:
         return self.home / "tokens.json"
+
+    @property
+    def sql_history(self) -> Path:
+        return self.home / "sql_history"
 
     @property
     def access(self) -> Path:
