@@ -14,6 +14,7 @@ from telem.queries.commands import ask
 from telem.queries.render import footer, render
 from telem.queries.table import Limits, QueryError
 
+from . import asking
 from .errors import AgentError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def serve(config: Config) -> None:
     except ImportError as error:
         hint = 'Install it with: pipx inject telem-agent "mcp>=2" (or: pip install "telem-agent[mcp]")'
         raise AgentError("`telem-agent mcp` needs the MCP SDK, which is not installed.", hint) from error
+    asking.prepare("mcp")
 
     def answer(question: str, params: dict[str, Any], since: str | None, limit: int) -> str:
         limits = Limits(rows=max(1, min(limit, ROWS_MAX)), seconds=SECONDS)

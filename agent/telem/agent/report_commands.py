@@ -17,6 +17,7 @@ from telem.queries.reports import figures as found
 from telem.queries.reports import kept, page, period, texts
 from telem.storage.disk import Disk
 
+from . import asking
 from .errors import AgentError
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def report(  # noqa: PLR0913 - one for each option
         QueryError: the period is none, or a question has no answer.
         AgentError: the file cannot be written, or somebody could not be told.
     """
+    asking.prepare("report")
     now = datetime.now(UTC)
     asked = period.between(since, until, now.date()) if since else period.of(kind, when, now.date())
     shared = shared or config.mode == "hub"
