@@ -49,6 +49,7 @@ def add_commands(cli: click.Group) -> None:
     help="What people and models write: none of it, prompts, or everything. Without it: as it is, which is none unless "
     "you set it yourself.",
 )
+@click.option("--pass-on", is_flag=True, help="Take the place of another receiver, and send on to it from here.")
 @click.option("--replace", is_flag=True, help="Take the place of another receiver, which then gets nothing.")
 @_DRY
 @_YES
@@ -75,7 +76,7 @@ def setup(config: Config, *, undo: bool, shown: bool, as_env: bool, **options: A
         well = (
             commands.take_back(config, names, how)
             if undo
-            else commands.setup(config, names, content, how, replace=options["replace"])
+            else commands.setup(config, names, content, how, replace=options["replace"], pass_on=options["pass_on"])
         )
         if not well:
             sys.exit(EXIT_FAILED)

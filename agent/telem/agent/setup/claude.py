@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from . import variables
 from .files import read_file, refusal
+from .passing import obstacle
 from .plan import FORM_ERRORS, Editor, Plan
-from .variables import ENDPOINT, NO_PROXY, PROXY, SIGNALS, Content
-from .wanted import is_loopback, shown
+from .variables import ENDPOINT, NO_PROXY, PROTOCOL, PROXY, SIGNALS, Content
+from .wanted import Displaced, is_loopback, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,8 +61,11 @@ def _planned(wanted: Wanted, environ: Mapping[str, str], file: ClientFile, edito
     raw = editor.get("env")
     env: dict[str, Any] = raw if isinstance(raw, dict) else {}
     taken = elsewhere(env, wanted) or elsewhere(environ, wanted, "this shell")
-    if taken and not wanted.replace:
-        return Plan(NAME, TITLE, file, FORM, refused=taken, hint=wanted.hint_when_taken)
+    before = _displaced(env if elsewhere(env, wanted) else environ) if taken else None
+    if taken and not wanted.may_displace:
+        return Plan(NAME, TITLE, file, FORM, refused=taken, hint=wanted.hint_when_taken, taken=True)
+    if before and wanted.pass_on and (why := obstacle(before)):
+        return Plan(NAME, TITLE, file, FORM, refused=why)
     _set_exporter(editor, env, environ, wanted)
     _set_hooks(editor, wanted.hook)
     notes = tuple(_notes(env, wanted))
@@ -70,7 +74,9 @@ def _planned(wanted: Wanted, environ: Mapping[str, str], file: ClientFile, edito
         hint = "Make it writable, or put in by hand what `telem-agent setup --print --client claude` shows."
         return Plan(NAME, TITLE, file, FORM, refused=why, hint=hint)
     level = wanted.content or Content.NONE
-    return Plan(NAME, TITLE, file, FORM, tuple(editor.edits), editor.now.text, SENDS[level], notes)
+    displaced = before if wanted.pass_on else None
+    edits, after = tuple(editor.edits), editor.now.text
+    return Plan(NAME, TITLE, file, FORM, edits, after, SENDS[level], notes, displaced=displaced)
 
 
 def elsewhere(env: Mapping[str, Any], wanted: Wanted, where: str = "its settings") -> str:
@@ -83,6 +89,16 @@ def elsewhere(env: Mapping[str, Any], wanted: Wanted, where: str = "its settings
         if other and not wanted.is_ours(other):
             return f"{TITLE} sends its telemetry elsewhere already: {name} of {where} is {shown(other)}"
     return ""
+
+
+def _displaced(env: Mapping[str, Any]) -> Displaced:
+    """The receiver that these variables send to."""
+    url = str(env.get(ENDPOINT, ""))
+    for signal in SIGNALS if not url else ():
+        address = str(env.get(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", ""))
+        url = url or address.removesuffix(f"/v1/{signal.lower()}")
+    headers = variables.tags_of(str(env.get("OTEL_EXPORTER_OTLP_HEADERS", "")))
+    return Displaced(url.rstrip("/"), headers, str(env.get(PROTOCOL, "http/protobuf")))
 
 
 def _set_exporter(editor: Editor, env: Mapping[str, Any], environ: Mapping[str, str], wanted: Wanted) -> None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from .files import read_file, refusal
 from .jsontext import MISSING
+from .passing import obstacle
 from .plan import FORM_ERRORS, Editor, Plan
 from .variables import Content
-from .wanted import is_loopback, shown
+from .wanted import Displaced, is_loopback, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,16 +59,20 @@ def plan(wanted: Wanted, environ: Mapping[str, str]) -> Plan:
 def _planned(wanted: Wanted, file: ClientFile, editor: Editor) -> Plan:
     for key in EXPORTERS:
         other = elsewhere(editor.get("otel", key), wanted)
-        if other and not wanted.replace:
+        if other and not wanted.may_displace:
             said = f"{TITLE} sends its telemetry elsewhere already: otel.{key} of {file.path} is {other}"
-            return Plan(NAME, TITLE, file, FORM, refused=said, hint=wanted.hint_when_taken)
+            return Plan(NAME, TITLE, file, FORM, refused=said, hint=wanted.hint_when_taken, taken=True)
+    before = _displaced(editor.get("otel", "exporter")) if wanted.pass_on else None
+    before = None if before is None or wanted.is_ours(before.url) else before
+    if before and (why := obstacle(before)):
+        return Plan(NAME, TITLE, file, FORM, refused=why)
     for key, value in _options(wanted, editor):
         editor.set(("otel", key), value)
     if why := refusal(file) if editor.edits else "":
         hint = "Make it writable, or put in by hand what `telem-agent setup --print --client codex` shows."
         return Plan(NAME, TITLE, file, FORM, refused=why, hint=hint)
     sends = SENDS[wanted.content or Content.NONE]
-    return Plan(NAME, TITLE, file, FORM, tuple(editor.edits), editor.now.text, sends)
+    return Plan(NAME, TITLE, file, FORM, tuple(editor.edits), editor.now.text, sends, displaced=before)
 
 
 def forget(editor: Editor) -> None:
@@ -89,6 +94,17 @@ def elsewhere(exporter: Any, wanted: Wanted) -> str:
         address = options.get("endpoint", "") if isinstance(options, dict) else ""
         return "" if wanted.is_ours(str(address)) else shown(str(address))
     return f"{exporter!r}"
+
+
+def _displaced(exporter: Any) -> Displaced | None:
+    """The receiver of an exporter."""
+    for kind, options in exporter.items() if isinstance(exporter, dict) else ():
+        if isinstance(options, dict):
+            url = str(options.get("endpoint", "")).removesuffix("/v1/logs")
+            headers = options.get("headers")
+            said = {str(key): str(value) for key, value in headers.items()} if isinstance(headers, dict) else {}
+            return Displaced(url, said, "grpc" if kind == "otlp-grpc" else "http/protobuf")
+    return None
 
 
 def _options(wanted: Wanted, editor: Editor | None = None) -> Iterator[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import sys
@@ -17,12 +18,12 @@ from telem.agent.homes import default_home
 from telem.agent.places import place_of
 from telem.storage.disk import Disk
 
-from . import claude, codex, environment, gemini, project
+from . import claude, codex, environment, gemini, passing, project
 from .files import ClientFile, read_file, refusal, write_file
 from .plan import FORM_ERRORS, Editor, Plan, difference
 from .record import Record, apply, earlier_endpoints, records, undo
 from .variables import Content
-from .wanted import Wanted
+from .wanted import Wanted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +35,8 @@ SCHEMA = 1
 CLIENTS: dict[str, ModuleType] = {module.NAME: module for module in (claude, codex, gemini)}
 
 WHEN_TAKEN = (
-    "It was left alone. To send here instead, run setup again with --replace: the other receiver then gets nothing "
-    "any more. To keep both, let that receiver pass on what it gets to {endpoint} (OTLP over HTTP)."
+    "It was left alone. Run setup again with --pass-on to send here, and from here on to that receiver (what is "
+    "stored, sanitized, from now on); or with --replace, and it gets nothing any more."
 )
 
 
@@ -62,7 +63,7 @@ def endpoint(config: Config) -> str:
     return f"http://{host}:{config.otlp_http_port}"
 
 
-def wanted(config: Config, content: Content | None, *, replace: bool) -> Wanted:
+def wanted(config: Config, content: Content | None, *, replace: bool, pass_on: bool = False) -> Wanted:
     """What the set-up is to be."""
     where = endpoint(config)
     home = "" if config.home == default_home() else str(config.home)
@@ -71,7 +72,8 @@ def wanted(config: Config, content: Content | None, *, replace: bool) -> Wanted:
         claude.hook_command(program(), home),
         content,
         replace,
-        WHEN_TAKEN.format(endpoint=where),
+        pass_on,
+        WHEN_TAKEN,
         earlier_endpoints(records(config.layout)),
     )
 
@@ -94,7 +96,9 @@ def found(environ: Any = os.environ) -> list[str]:
     ]
 
 
-def setup(config: Config, names: Sequence[str], content: Content | None, how: How, *, replace: bool) -> bool:
+def setup(
+    config: Config, names: Sequence[str], content: Content | None, how: How, *, replace: bool, pass_on: bool = False
+) -> bool:
     """Set up the clients named, or all that are here; returns whether none had to be left alone.
 
     Raises:
@@ -106,8 +110,20 @@ def setup(config: Config, names: Sequence[str], content: Content | None, how: Ho
             "neither Claude Code nor Codex CLI nor Gemini CLI is here",
             "Install one, or name it: telem-agent setup --client claude",
         )
-    target = wanted(config, content, replace=replace)
-    return carry_out(config, [_plan(CLIENTS[name], target) for name in chosen], how)
+    target = wanted(config, content, replace=replace, pass_on=pass_on)
+    plans = [_plan(CLIENTS[name], target) for name in chosen]
+    return carry_out(config, [_offered(plan, target, how) for plan in plans], how)
+
+
+def _offered(plan: Plan, target: Wanted, how: How) -> Plan:
+    """Where somebody else receives already and somebody is here to ask: offer to send on to it from here."""
+    if not plan.taken or how.dry or how.yes or how.as_json or not sys.stdin.isatty():
+        return plan
+    click.echo(plan.refused, err=True)
+    question = "Take its place, and send on to it from here (what is stored, sanitized, from now on)?"
+    if not click.confirm(question, default=False, err=True):
+        return plan
+    return _plan(CLIENTS[plan.client], dataclasses.replace(target, pass_on=True))
 
 
 def _plan(module: ModuleType, target: Wanted) -> Plan:
@@ -142,7 +158,7 @@ def carry_out(config: Config, plans: Sequence[Plan], how: How) -> bool:
     if changing and not how.dry:
         _ask(changing, yes=how.yes)
         for plan in changing:
-            backup = apply(config.layout, Disk(), plan)
+            backup = _applied(config, plan)
             click.echo(f"{plan.title}: {plan.path} is set; as it was before: {backup}", err=True)
         click.echo("Take it back at any time: telem-agent setup --undo", err=True)
         done = True
@@ -151,6 +167,18 @@ def carry_out(config: Config, plans: Sequence[Plan], how: How) -> bool:
     elif done and control.find(config.layout) is None:
         click.echo("The daemon does not run yet: telem-agent start", err=True)
     return not any(plan.refused for plan in plans)
+
+
+def _applied(config: Config, plan: Plan) -> Path:
+    """Change the file; a receiver that loses its place by that is passed on to first."""
+    if plan.displaced is None:
+        return apply(config.layout, Disk(), plan)
+    passing.begin(config, plan.client, plan.displaced)
+    try:
+        return apply(config.layout, Disk(), plan)
+    except (AgentError, OSError):
+        passing.end(config, plan.client)
+        raise
 
 
 def _ask(changing: Sequence[Plan], *, yes: bool) -> None:
@@ -175,6 +203,8 @@ def _show(plan: Plan) -> None:
         return
     click.echo(difference(plan))
     click.echo(f"\n{plan.title} will send {plan.sends}.", err=True)
+    if plan.displaced:
+        click.echo(f"  What is stored of it is passed on to {shown(plan.displaced.url)}, sanitized.", err=True)
     for level, sends in getattr(CLIENTS.get(plan.client), "SENDS", {}).items():
         if sends != plan.sends:
             click.echo(f"  With --content {level}: {sends}.", err=True)
@@ -249,6 +279,7 @@ def _undone(config: Config, record: Record) -> tuple[str, bool, str]:
         click.echo(f"{error}\n  {getattr(error, 'hint', '')}", err=True)
         return record.client, False, str(error)
     click.echo(text, err=True)
+    passing.end(config, record.client)
     return record.client, True, text
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from .files import read_file, refusal
 from .jsontext import MISSING
+from .passing import obstacle
 from .plan import FORM_ERRORS, Editor, Plan
 from .variables import Content
-from .wanted import is_loopback, shown
+from .wanted import Displaced, is_loopback, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,20 +57,23 @@ def plan(wanted: Wanted, environ: Mapping[str, str]) -> Plan:
 def _planned(wanted: Wanted, file: ClientFile, editor: Editor) -> Plan:
     said = editor.get("telemetry")
     other = elsewhere(said if isinstance(said, dict) else {}, wanted)
-    if other and not wanted.replace:
+    if other and not wanted.may_displace:
         refused = f"{TITLE} sends its telemetry elsewhere already: {other}"
-        return Plan(NAME, TITLE, file, FORM, refused=refused, hint=wanted.hint_when_taken)
+        return Plan(NAME, TITLE, file, FORM, refused=refused, hint=wanted.hint_when_taken, taken=True)
+    before = _displaced(said) if other and wanted.pass_on else None
+    if before and (why := obstacle(before)):
+        return Plan(NAME, TITLE, file, FORM, refused=why)
     for key, value in _options(wanted).items():
         if key != "logPrompts" or wanted.content is not None or editor.get("telemetry", key) is MISSING:
             editor.set(("telemetry", key), value)
-    if wanted.replace:
+    if wanted.may_displace:
         for key in ("outfile", "useCollector"):
             editor.remove(("telemetry", key))
     if why := refusal(file) if editor.edits else "":
         hint = "Make it writable, or put in by hand what `telem-agent setup --print --client gemini` shows."
         return Plan(NAME, TITLE, file, FORM, refused=why, hint=hint)
     sends = SENDS[wanted.content or Content.NONE]
-    return Plan(NAME, TITLE, file, FORM, tuple(editor.edits), editor.now.text, sends)
+    return Plan(NAME, TITLE, file, FORM, tuple(editor.edits), editor.now.text, sends, displaced=before)
 
 
 def forget(editor: Editor) -> None:
@@ -95,6 +99,13 @@ def elsewhere(telemetry: Mapping[str, Any], wanted: Wanted) -> str:
         return f"telemetry.outfile is {telemetry['outfile']}"
     address = str(telemetry.get("otlpEndpoint") or "")
     return f"telemetry.otlpEndpoint is {shown(address)}" if address and not wanted.is_ours(address) else ""
+
+
+def _displaced(telemetry: dict[str, Any]) -> Displaced:
+    """The receiver of this block; a file or Google Cloud has no address."""
+    is_otlp = telemetry.get("target") != "gcp" and not telemetry.get("outfile")
+    url = str(telemetry.get("otlpEndpoint", "")).rstrip("/") if is_otlp else ""
+    return Displaced(url, {}, "http/protobuf" if telemetry.get("otlpProtocol") == "http" else "grpc")
 
 
 def _options(wanted: Wanted) -> dict[str, Any]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .files import ClientFile
+    from .wanted import Displaced
 
 CONTEXT_LINES = 2
 _SECRET = re.compile(
@@ -49,7 +50,11 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What setting up one client means. `refused` says why it is left alone; then there are no edits."""
+    """What setting up one client means. `refused` says why it is left alone; then there are no edits.
+
+    `displaced` is the receiver that loses its place and is to be sent to from here; `taken` says that it was refused
+    because there is one.
+    """
 
     client: str
     title: str
@@ -60,6 +65,8 @@ class Plan:
     sends: str = ""
     notes: tuple[str, ...] = ()
     refused: str = ""
+    displaced: Displaced | None = None
+    taken: bool = False
     hint: str = ""
 
     @property

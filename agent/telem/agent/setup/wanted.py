@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,19 +13,35 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
+class Displaced:
+    """A receiver that loses its place: base address, headers, and the protocol it is spoken to in."""
+
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    protocol: str = "http/protobuf"
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What a set-up is to be.
 
     `content` None leaves the switches as they are, which is off unless the user set them. `hook` is the shell line of
-    the hook. `replace` says that another receiver may lose its place. `earlier` are endpoints of earlier set-ups.
+    the hook. `replace` says that another receiver may lose its place, `pass_on` that it is to be sent to from here
+    instead. `earlier` are endpoints of earlier set-ups.
     """
 
     endpoint: str
     hook: str
     content: Content | None = None
     replace: bool = False
+    pass_on: bool = False
     hint_when_taken: str = ""
     earlier: tuple[str, ...] = ()
+
+    @property
+    def may_displace(self) -> bool:
+        """May another receiver lose its place?"""
+        return self.replace or self.pass_on
 
     def is_ours(self, address: str) -> bool:
         """Is this an address of the daemon, now or at an earlier set-up, under one of the names of loopback?"""
