@@ -12,13 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from telem.queries.sandbox.frames import Kind, Question, columns_of
 from telem.queries.sandbox.pool import IDLE_S, Pool
-from telem.queries.table import Problem, QueryError
+from telem.queries.table import Limits, Problem, QueryError
+from telem.queries.values import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator
 
-    from telem.queries.sandbox.frames import Frame, Question
+    from telem.queries.sandbox.frames import Frame
     from telem.queries.sandbox.worker import Worker
     from telem.storage.layout import Layout
 
@@ -76,6 +78,22 @@ class Askers:
                 await asyncio.shield(self._in_thread(self._finish, worker, answering))
         finally:
             self._turns.release()
+
+    async def rows(self, sql: str) -> list[dict[str, object]]:
+        """The rows of a question of our own.
+
+        Raises:
+            QueryError: no answer.
+        """
+        names: list[str] = []
+        rows: list[dict[str, object]] = []
+        async with self.answer(Question(sql, {}, Limits())) as answering:
+            while frame := await answering.next():
+                if frame.kind is Kind.HEAD:
+                    names = [column.name for column in columns_of(frame)]
+                elif frame.kind is Kind.DATA:
+                    rows += (dict(zip(names, row, strict=True)) for row in rows_of(frame.payload))
+        return rows
 
     def _finish(self, worker: Worker, answering: Answering) -> None:
         answering.close()

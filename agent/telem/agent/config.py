@@ -86,6 +86,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("hub_client_ca", "", "Authority of client certificates, a PEM file; if given, members need one."),
     Setting("hub_behind_proxy", 0, "1 if a proxy in front of the hub does TLS; it may then listen without."),
     Setting("hub_group_size", 3, "Smallest group of members whose figures a hub shows to coordinators."),
+    Setting("metrics", 0, "1 answers Prometheus at /metrics on the query port, with a token."),
     Setting("accept_row_ids", 0, "1 lets rows that another agent forwards keep their ids, each stored once."),
     Setting("report_schedule", "", "Which reports the daemon writes by itself: month, week, both; empty means none."),
     Setting("report_shared", 0, "1 if these are for others to read: people are then named in groups only."),
@@ -115,6 +116,7 @@ _RANGES = {
     "size_limit_gb": (0, 1_000_000),
     "hub_behind_proxy": (0, 1),
     "accept_row_ids": (0, 1),
+    "metrics": (0, 1),
     "hub_group_size": (2, 1000),
     "report_shared": (0, 1),
     "report_min_people": (1, 1000),
@@ -147,6 +149,7 @@ class Config:
     hub_client_ca: str
     hub_behind_proxy: int
     hub_group_size: int
+    metrics: int
     accept_row_ids: int
     report_schedule: str
     report_shared: int

@@ -52,6 +52,7 @@ from .http import OtlpHttp
 from .ingest import Committer, Ingest
 from .keeper import Keeper
 from .local import HEADERS, Local
+from .metrics import Metrics
 from .policies import OFF_WARNING, PolicyWatch, load_policy
 from .purging import Purging
 from .query_http import SqlDoor
@@ -293,7 +294,8 @@ class Daemon:
         self._access = AccessLog(self.layout, self.disk, self._clean_text)
         stack.push_async_callback(self._access.close)
         sql = SqlDoor(self._askers, self._access.note, HEADERS)
-        local = Local(guard, Tokens(self.layout, self.disk), actions, sql).server()
+        metrics = Metrics(self.status, self._askers.rows) if config.metrics else None
+        local = Local(guard, Tokens(self.layout, self.disk), actions, sql, metrics).server()
         await self._doors.open("query_port", listener, local, local)
         self._handover = HandoverDoor(f"{folder}/handover", self._sockets, self._lock.fileno(), self._leave_to)
         self._handover.open()

@@ -14,12 +14,14 @@ from aiohttp import web
 
 from telem.queries import clickhouse
 
+from .metrics import CONTENT_TYPE
 from .tokens import HOW
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from .guard import Guard
+    from .metrics import Metrics
     from .query_http import SqlDoor
     from .tokens import Tokens
 
@@ -32,6 +34,7 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_METRICS_TYPE = {"Content-Type": CONTENT_TYPE}
 _METHODS = ("GET", "HEAD", "POST")
 
 
@@ -41,6 +44,7 @@ class Local:
     Args:
         actions: by method and path, what only the owner may have; each answers with something JSON can hold.
         sql: answers questions; without it there is nothing to ask here.
+        metrics: answers Prometheus; without it there is no `/metrics`.
     """
 
     def __init__(
@@ -49,11 +53,13 @@ class Local:
         tokens: Tokens,
         actions: Mapping[tuple[str, str], Callable[[], Awaitable[Any]]],
         sql: SqlDoor | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._guard = guard
         self._tokens = tokens
         self._actions = actions
         self._sql = sql
+        self._metrics = metrics
 
     def server(self) -> web.Server:
         """The protocol factory for a listening socket. A client that hangs up takes its question with it."""
@@ -72,6 +78,8 @@ class Local:
             return _unknown()
         if request.path == "/" and self._sql:
             return await self._sql.ask(request, caller)
+        if request.path == "/metrics" and self._metrics:
+            return web.Response(body=(await self._metrics.text()).encode(), headers={**HEADERS, **_METRICS_TYPE})
         if not caller.owner:
             return _text(403, f"{request.path} is for the owner's token; {caller.name} may ask questions, at /")
         if request.path == "/ask" and self._sql:
@@ -83,7 +91,7 @@ class Local:
         method, path = request.method, request.path
         if path in ("/ping", "/replicas_status") or (path == "/" and method == "GET" and "query" not in request.query):
             return _text(200, "Ok.")
-        if (method, path) in self._actions:
+        if (method, path) in self._actions or (path == "/metrics" and self._metrics and method == "GET"):
             return None
         if path not in ("/", "/ask") or self._sql is None:
             return _text(404, f"there is nothing at {method} {path}; ask with: telem-agent query")
