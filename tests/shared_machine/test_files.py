@@ -121,6 +121,16 @@ def test_prometheus_accepts_its_files(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_every_promql_query_parses(tmp_path: Path) -> None:
+    """As a recording rule, which promtool checks."""
+    queries = sorted((FOLDER / "prometheus/queries").glob("*.promql"))
+    assert len(queries) >= 5
+    rules = [{"record": f"q:{number}", "expr": path.read_text(encoding="utf-8")} for number, path in enumerate(queries)]
+    (tmp_path / "rules.yml").write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}), encoding="utf-8")
+    done = run(tool("promtool"), "check", "rules", str(tmp_path / "rules.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_hadolint_finds_nothing() -> None:
     done = run(tool("hadolint"), "Dockerfile")
     assert done.returncode == 0, done.stdout

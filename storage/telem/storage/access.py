@@ -70,7 +70,7 @@ def files(layout: Layout) -> list[Path]:
     """The files of the log, oldest first, without the empty seed."""
     try:
         return sorted(path for path in layout.access.iterdir() if _number(path))
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # a child's walls forbid what was not there when it was started
         return []
 
 

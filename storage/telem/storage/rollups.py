@@ -94,7 +94,7 @@ def read(layout: Layout) -> Rollups:
     path = layout.rollups_manifest
     try:
         said = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # see `access.files`
         return Rollups()
     except ValueError as error:
         raise RollupError(

@@ -149,7 +149,7 @@ def test_coordinators_are_told_of_groups_and_members_of_nobody(hub: LiveHub) -> 
     assert hub.send(tokens[0], "x", **usual | {"model": "claude-opus-4-5"}) == 200
     assert hub.ask("GET", "/team", tokens[0])[0] == 403
     status, text = hub.ask("GET", "/team?format=jsonl", coordinator)
-    assert status == 200, text
+    assert status == 200, (text, (hub.layout.logs / "daemon.log").read_text(encoding="utf-8"))
     rows = [json.loads(line) for line in text.splitlines()]
     (total,) = [row for row in rows if row["dimension"] == "all"]
     assert (total["members"], total["requests"], total["cost_usd"]) == (3, 4, 1)
@@ -159,6 +159,12 @@ def test_coordinators_are_told_of_groups_and_members_of_nobody(hub: LiveHub) -> 
     assert "m-" not in text
     csv = hub.ask("GET", "/team?format=csv&dimension=all&since=2020-01-01", coordinator)[1]
     assert csv.startswith("from_day,to_day,dimension")
+    assert hub.ask("GET", "/metrics", tokens[0])[0] == 403
+    metrics = hub.ask("GET", "/metrics", coordinator)[1]
+    assert "telem_hub_requests_total 4\n" in metrics
+    assert 'claude_code_cost_usage_USD_total{model=""} 1.0' in metrics
+    assert 'team_cost_usage_USD_total{model="(other)"} 1.0' in metrics
+    assert "opus" not in metrics
     for wrong in ("format=xml", "dimension=user", "since=yesterday"):
         assert hub.ask("GET", f"/team?{wrong}", coordinator)[0] == 400
 

@@ -61,6 +61,8 @@ class Doorkeeper:
         self._limits = limits
         self._actions = actions
         self.refused = 0  # requests without a token that counts
+        self.requests = 0  # telemetry passed on
+        self.failed = 0  # of these, not stored
 
     def server(self) -> web.Server:
         """The protocol factory for a listening socket."""
@@ -100,7 +102,14 @@ class Doorkeeper:
                 return _text(
                     HTTPStatus.TOO_MANY_REQUESTS, refusal.message, {**_SAFE, "Retry-After": refusal.retry_after_s}
                 )
-            return await self._pass(member, request, "otlp_http")
+            self.requests += 1
+            try:
+                answered = await self._pass(member, request, "otlp_http")
+            except BaseException:
+                self.failed += 1
+                raise
+            self.failed += answered.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            return answered
         if action := self._actions.get(f"{request.method} {request.path}"):
             return await action(member, request)
         if request.path in ("/", "/ask", "/status"):

@@ -19,23 +19,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from aiohttp import web
 
 from telem.agent.errors import AgentError, PortError
 from telem.agent.guard import Guard
 from telem.agent.local import Local
+from telem.agent.metrics import CONTENT_TYPE
 from telem.agent.tokens import Tokens
 from telem.storage.disk import Disk
 
 from .doorkeeper import Doorkeeper
 from .houses import Houses
 from .limits import Limits, folder_bytes
-from .members import Members
+from .members import Members, Role
+from .metrics import hub_text
 from .team import Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from telem.agent.config import Config
+
+    from .members import Member
 
 STATUS_SCHEMA = 1
 HOUSEKEEPING_S = 60.0
@@ -105,8 +110,10 @@ class Hub:
         self.limits = Limits(self.layout.hub_house, self.layout.hub_visits, self.disk)
         stack.callback(self.limits.write_visits)
         await self._open_local(stack, f"{sockets}/query")
-        team = Team(self.members, self.layout.hub_house, self.config.hub_group_size)
-        self.door = Doorkeeper(self.members, self.houses, self.limits, {"GET /team": team.answer})
+        self._team = Team(self.members, self.layout.hub_house, self.config.hub_group_size)
+        self.door = Doorkeeper(
+            self.members, self.houses, self.limits, {"GET /team": self._team.answer, "GET /metrics": self._metrics}
+        )
         factory = self.door.server()
         try:
             server = await asyncio.get_running_loop().create_server(factory, host, port, ssl=tls)
@@ -127,6 +134,21 @@ class Hub:
         stack.push_async_callback(local.shutdown, DOOR_GRACE_S)
         stack.callback(server.close)
         self.endpoints["query"] = f"unix:{path}"
+
+    async def _metrics(self, member: Member, _request: web.BaseRequest) -> web.StreamResponse:
+        """Answer Prometheus, with a token of a coordinator or an admin."""
+        if member.role is Role.MEMBER:
+            return web.Response(status=403, text="the hub's metrics are for coordinators and admins\n")
+        said = {
+            "started_at_s": self.started_at_s,
+            "members": sum(1 for _ in self.members),
+            "awake": self.houses.open_count,
+            "requests": self.door.requests,
+            "failed": self.door.failed,
+            "refused": self.door.refused,
+        }
+        text = hub_text(said, await self._team.gathered())
+        return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
     async def _keep_house(self) -> None:
         """End idle agents, wake the sleeping once a day, note who came."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from telem.agent.errors import AgentError
 from telem.queries.render import render
 from telem.queries.run import run
 from telem.queries.table import Limits, QueryError
@@ -85,7 +86,11 @@ class Team:
         )
 
     async def gathered(self) -> Gathered:
-        """The team's figures, at most some minutes old."""
+        """The team's figures, at most some minutes old.
+
+        Raises:
+            AgentError: a folder could not be asked.
+        """
         async with self._gathering:
             if self._gathered is None or time.monotonic() - self._gathered_at_s >= KEEP_S:
                 figures: list[MemberFigures] = []
@@ -102,8 +107,10 @@ class Team:
         try:
             return figures_of(member.id, run(Layout(home), FIGURES_SQL, limits=FOLDER_LIMITS))
         except QueryError as error:
-            log.error("the figures of %s are missing in the team's: %s", member.id, error)  # noqa: TRY400 (said in words)
-            return []
+            log.error("the figures of %s cannot be had: %s", member.id, error)  # noqa: TRY400 (said in words)
+            raise AgentError(
+                "not all folders could be asked, and a part of the team is not the team; ask again"
+            ) from error
 
 
 def _text(status: int, text: str) -> web.Response:
