@@ -138,7 +138,7 @@ async def test_one_bad_job_does_not_hold_up_the_others(daemon: Daemon) -> None:
 
 
 async def test_retiring_waits_for_the_grace(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Queries under way may still want the segment; after the grace it is emptied, and a clock that jumps is no grace."""
+    """Queries under way may still want the segment; after it, it is emptied. A clock that jumps is no grace."""
     await store(daemon, "a")
     await daemon.keeper.compact_now()
     segment = daemon.layout.segment(LOGS, 1)

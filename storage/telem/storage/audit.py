@@ -91,7 +91,7 @@ def _read(path: Path, layout: Layout, disk: Disk, table: Counted) -> Counts:
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             counts[tuple(str(row[name]) for name in ("day", *table.by))] += int(row["count"])
-    except (FileNotFoundError, PermissionError):  # see `access.files`
+    except FileNotFoundError:
         return counts
     except (ValueError, TypeError, KeyError):
         disk.directory(layout.quarantine)
