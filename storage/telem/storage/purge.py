@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 from telem.sanitize.records import Signal
 from telem.sanitize.tombs import SESSION, USER, USER_COLUMNS
 
-from . import closing, rollups
+from . import closing, rollups, snapshot
 from .intent import ALL, BEFORE, Target
 from .inventory import covered_segments, parquet_files
 from .journal import segments
@@ -119,6 +119,7 @@ def purge(layout: Layout, disk: Disk, target: Target, progress: Callable[[int, i
         rewrite_day(layout, signal, day, {file.path: partial(without, target=target) for file in mine}, disk)
         rows[signal.value] += sum(file.rows for file in mine)
     progress(len(days), len(days))
+    snapshot.sweep(layout, disk)  # what a killed backup left has rows as they were
     emptied = _segments(layout, target)
     return {
         "rows": dict(rows),

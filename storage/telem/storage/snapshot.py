@@ -64,7 +64,7 @@ def snapshot(layout: Layout, disk: Disk, others: Callable[[], Iterable[Path]] = 
 def scratch(layout: Layout, disk: Disk) -> Iterator[Path]:
     """A folder for what lasts as long as the block. If its process is killed, the next one removes it."""
     disk.directory(layout.snapshots)
-    _sweep(layout, disk)
+    sweep(layout, disk)
     folder = layout.snapshots / secrets.token_hex(6)
     lock = disk.lock(folder.with_name(folder.name + LOCK_SUFFIX))
     try:
@@ -111,7 +111,7 @@ def _link(source: Path, target: Path) -> None:
         shutil.copy2(source, target)  # a file system without hard links
 
 
-def _sweep(layout: Layout, disk: Disk) -> None:
+def sweep(layout: Layout, disk: Disk) -> None:
     """Remove the pictures whose reader has died."""
     for folder in layout.snapshots.iterdir():
         if not folder.is_dir():
