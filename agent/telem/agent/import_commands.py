@@ -171,5 +171,7 @@ def _print(outcome: Outcome, *, dry: bool) -> None:
         f"{outcome.seconds:.1f} s",
     ]
     click.echo(", ".join(talk), err=True)
+    if taken["api_request"] and not dry:
+        click.echo("Newer logs hold no costs; at list prices: telem-agent query computed-cost", err=True)
     for reason, count in outcome.left_out.items():
         click.echo(f"left out, {reason}: {count:,}", err=True)

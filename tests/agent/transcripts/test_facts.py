@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from telem.agent.transcripts.facts import Fact, Reader
+from telem.agent.transcripts.facts import CONTEXT, Fact, Reader
 
 TIME = "2026-03-01T09:00:00.035Z"
 TIME_NS = 1_772_355_600_035_000_000
@@ -38,7 +38,27 @@ def said(content: Any, **members: Any) -> dict[str, Any]:
 
 def read(*lines: dict[str, Any], with_prompts: bool = False) -> list[Fact]:
     reader = Reader(with_prompts)
-    return [fact for each in lines for fact in reader.facts(orjson.dumps(each))]
+    return [fact for each in lines for fact in reader.facts(orjson.dumps(each)) if fact.name != CONTEXT]
+
+
+def test_a_place_is_told_when_it_changes() -> None:
+    """Directory and branch, by session: a fork's lines are of another one."""
+    other = {"sessionId": "11111111-2222-4333-8444-555555555555"}
+    said_ = [
+        said("a"),
+        said("b"),
+        said("c", gitBranch="fix-7"),
+        said("d", gitBranch="fix-7", **other),
+        said("e", cwd=""),
+    ]
+    reader = Reader()
+    found = [fact for each in said_ for fact in reader.facts(orjson.dumps(each)) if fact.name == CONTEXT]
+    assert [(fact.session_id, fact.place[2]) for fact in found] == [
+        (SESSION, "main"),
+        (SESSION, "fix-7"),
+        (other["sessionId"], "fix-7"),
+    ]
+    assert found[0].values["cwd"] == "/src/book"
 
 
 def test_a_request_has_its_tokens_and_its_names() -> None:

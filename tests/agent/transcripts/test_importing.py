@@ -20,6 +20,7 @@ from tests.daemons import CLI, LiveDaemon, clean_env, journal_rows, wait_for
 from tests.otlp import REQUESTS
 
 from telem.agent import control
+from telem.agent.transcripts.facts import CONTEXT
 from telem.agent.transcripts.folders import logs_below
 from telem.agent.transcripts.importing import Import, Wish
 from telem.agent.transcripts.reading import Reading
@@ -86,7 +87,7 @@ def all_facts(folder: Path) -> list[Fact]:
     facts: dict[str, Fact] = {}
     for piece in Reading({}).pieces(logs_below([folder])):
         facts |= piece.facts
-    return list(facts.values())
+    return [fact for fact in facts.values() if fact.name != CONTEXT]
 
 
 def test_an_import_is_complete_and_repeatable(live: LiveDaemon, logs: tuple[Path, tuple[Session, ...]]) -> None:
@@ -128,6 +129,26 @@ def test_the_union_with_what_was_exported_is_exact(
     assert stored(live.home) == totals(*sessions)
     raw = ask(Layout(live.home), "SELECT count(*) FROM raw_logs WHERE source IS NULL").rows
     assert raw == ((len(before) + len(after),),)
+
+
+def test_an_exported_session_learns_where_it_worked(live: LiveDaemon, tmp_path: Path) -> None:
+    """From its log, where no hook told it; the branch that was switched to in mid-session counts from then on."""
+    session = Session(41).talk(2)
+    half = len(session.lines)
+    session.talk(2)
+    for line in session.lines[half:]:
+        line["gitBranch"] = "fix-7"
+    age(session.write(tmp_path))
+    export(all_facts(tmp_path), live.endpoints["otlp_http"])
+    by_branch = "SELECT branch, project, count(*) FROM api_requests GROUP BY ALL ORDER BY 1"
+    assert ask(Layout(live.home), by_branch).rows == ((None, None, len(session.requests)),)
+    outcome = run_import(live.home, tmp_path)
+    assert (outcome.taken, outcome.placed) == ({}, 2)
+    rows = ask(Layout(live.home), by_branch).rows
+    assert [row[:2] for row in rows] == [("fix-7", "book"), ("main", "book")]
+    assert stored(live.home) == totals(session)
+    again = run_import(live.home, tmp_path)
+    assert (again.taken, again.placed) == ({}, 0)
 
 
 def test_what_older_clients_exported_without_ids_is_recognized(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.agent.transcripts.synthetic import Session, totals
 
 from telem.agent.transcripts import reading
+from telem.agent.transcripts.facts import CONTEXT
 from telem.agent.transcripts.folders import config_folders, identity, in_order, logs_below
 from telem.agent.transcripts.reading import Reading
 
@@ -38,7 +39,7 @@ def read(folder: Path, known: dict[str, Place] | None = None, **options: Any) ->
     run = Reading(places, **options)
     facts: dict[str, Fact] = {}
     for piece in run.pieces(in_order(log for log in logs_below([folder]) if run.has_news(log))):
-        facts = {**piece.facts, **facts}
+        facts = {**{key: fact for key, fact in piece.facts.items() if fact.name != CONTEXT}, **facts}
         places.update(piece.places)
     return facts, run
 

@@ -41,6 +41,9 @@ _NOT_TYPED = ("<", "[Request interrupted by user", "Caveat: The messages below")
 _DENIALS = ("The user doesn't want to proceed with this tool use", "[Request interrupted by user", "Permission to use ")
 """How results of tools that never ran began, before `toolDenialKind` said so."""
 
+CONTEXT = "session_context"
+"""The event by which `telem-agent hook` tells where a session works."""
+
 PENDING_MAX = 1000
 """Tools of one log whose result has not been seen yet, and requests whose purpose is remembered."""
 
@@ -70,6 +73,7 @@ class Reader:
 
     with_prompts: bool = False
     prompt_id: str = ""
+    where: tuple[str, str, str] = ("", "", "")  # session, directory and branch of the line before
     tools: OrderedDict[str, str] = field(default_factory=OrderedDict)  # id -> name, until the result comes
     purposes: OrderedDict[str, str] = field(default_factory=OrderedDict)  # request's reference -> query source
 
@@ -83,12 +87,21 @@ class Reader:
         if not isinstance(line, dict):
             raise ValueError("not an object")  # noqa: TRY004 (a value, as far as a caller is concerned)
         kind = line.get("type")
+        if kind in ("assistant", "user"):
+            yield from self._moved(line)
         if kind == "assistant":
             yield from self._answer(line)
         elif kind == "user":
             yield from self._said(line)
         elif kind == "api-request" and isinstance(line.get("querySource"), str):
             _remember(self.purposes, str(line.get("id")), line["querySource"])
+
+    def _moved(self, line: Line) -> Iterator[Fact]:
+        """Where the session works, when that has changed: for what the client exported without saying so."""
+        where = (_text(line.get("sessionId")), _text(line.get("cwd")), _text(line.get("gitBranch")))
+        if where != self.where and where[0] and where[1]:
+            self.where = where
+            yield self._fact(line, CONTEXT, f"c:{where[0]}:{_text(line.get('uuid'))}", {"cwd": where[1]})
 
     def _answer(self, line: Line) -> Iterator[Fact]:
         message = line.get("message")

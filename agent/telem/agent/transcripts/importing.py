@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from telem.agent.places import place_of
 from telem.storage.disk import Disk
 
+from .facts import CONTEXT
 from .folders import identity, in_order, logs_below
 from .progress import Progress, digest
 from .reading import Reading
@@ -56,6 +57,7 @@ class Outcome:
     lines: int = 0
     known: int = 0  # handed over by an earlier run, or standing in another log too
     exported: int = 0  # the client exported it itself
+    placed: int = 0  # changes of place told for sessions that the client exported without one
     taken: Counter[str] = field(default_factory=Counter)  # by event
     tokens: Counter[str] = field(default_factory=Counter)
     models: Counter[str] = field(default_factory=Counter)  # requests by model
@@ -125,10 +127,14 @@ class Import:
         told = 0
         for piece in reading.pieces(logs):
             facts = self._new(piece)
+            contexts = [fact for fact in facts if fact.name == CONTEXT]
+            facts = [fact for fact in facts if fact.name != CONTEXT]
             wanted = stored.without(facts)
             self._outcome.exported += len(facts) - len(wanted)
+            placing = stored.unplaced(contexts)
+            self._outcome.placed += len(placing)
             if door is not None:
-                self._hand_over(wanted, door)
+                self._hand_over([*wanted, *placing], door)
                 self.progress.logs.update(piece.places)
                 self.progress.finish((digest(key) for key in piece.facts), last=True)
             else:
@@ -142,7 +148,7 @@ class Import:
         facts = []
         for key, fact in piece.facts.items():
             if digest(key) in self.progress.seen or (self._handed_over and stored_key(fact) in self._handed_over):
-                self._outcome.known += 1
+                self._outcome.known += fact.name != CONTEXT
             else:
                 facts.append(fact)
         return facts

@@ -129,7 +129,7 @@ class Reading:
         place = self._known.get(str(log.path)) or Place()
         if place.offset > os.fstat(file.fileno()).st_size or place.inode != log.inode or place.head != head:
             place = Place()
-        return Reader(self._with_prompts, place.prompt_id, OrderedDict(place.tools)), place.offset
+        return Reader(self._with_prompts, place.prompt_id, tools=OrderedDict(place.tools)), place.offset
 
     def _hold_back(self, near: OrderedDict[str, tuple[int, int]], offset: int) -> int:
         """Leave answers that may go on; returns where the next run has to begin for them."""

@@ -61,6 +61,14 @@ SELECT event_type, coalesce({_ID}, '') FROM raw_logs WHERE source = 'transcript'
 """  # noqa: S608 (as above)
 
 
+_UNPLACED = """
+SELECT session_id FROM raw_logs
+WHERE session_id IN (SELECT unnest($sessions))
+GROUP BY session_id
+HAVING bool_or(source IS NULL) AND NOT bool_or(source IS NOT DISTINCT FROM 'hook')
+"""
+
+
 class Stored:
     """The store as it was when the import began; asked only about times in which the client exported something."""
 
@@ -85,6 +93,14 @@ class Stored:
         nameless = set(self._ask(_WITHOUT_ID, {"sessions": sessions, **span}))
         return [fact for fact in facts if exported_id(fact) not in known and not _among(fact, nameless)]
 
+    def unplaced(self, contexts: Sequence[Fact]) -> list[Fact]:
+        """Those of sessions of which the client exported something, and no hook told where they work."""
+        if not contexts or self._first is None:
+            return []
+        asked: dict[str, object] = {"sessions": sorted({fact.session_id for fact in contexts})}
+        sessions = {row[0] for row in self._ask(_UNPLACED, asked)}
+        return [fact for fact in contexts if fact.session_id in sessions]
+
     def handed_over_since(self, since_us: int) -> set[str]:
         """Ids of what an import that was interrupted had stored."""
         since = datetime.fromtimestamp(since_us / 1e6, UTC) - timedelta(seconds=1)
@@ -102,7 +118,7 @@ def exported_id(fact: Fact) -> str | None:
 
 def stored_key(fact: Fact) -> str:
     """The same with its kind, as `handed_over_since` has it."""
-    return f"{_KINDS[fact.name]}:{exported_id(fact) or ''}"
+    return f"{_KINDS[fact.name]}:{exported_id(fact) or ''}" if fact.name in _KINDS else ""
 
 
 def _among(fact: Fact, nameless: set[tuple[object, ...]]) -> bool:

@@ -6,6 +6,7 @@ signals that a question is about are made anew when their list of files has chan
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +135,8 @@ class Database:
     def _statements(self, about: str | None) -> Iterator[str]:
         layout = self._layout
         counted = {table.folder: [str(path) for path in audit.months(layout, table)] for table in audit.TABLES}
-        counted["access_log"] = [str(path) for path in access.files(layout) if path.stat().st_size]
+        with contextlib.suppress(PermissionError):  # the daemon has just made the folder: outside of this child's walls
+            counted["access_log"] = [str(path) for path in access.files(layout) if path.stat().st_size]
         in_force = rollups.read(layout)  # before the files are listed: what it gives up is removed a grace later
         totals = rollups.files(layout, in_force) if in_force.version else None
         files = {signal: files_of(layout, signal) for signal in Signal}
