@@ -205,6 +205,10 @@ CLIENTS: list[tuple[str, Callable[[World], object]]] = [
     ("claude-hook-missing", no_hook),
     ("claude-hook-gone", moved_hook),
     ("claude-hooks-off", all_hooks_off),
+    (
+        "claude-hooks-off",
+        lambda world: (world.user / "managed-settings.json").write_text('{"allowManagedHooksOnly": true}'),
+    ),
     ("claude-shell-only", shell_only),
     ("claude-rare-metrics", env(OTEL_METRIC_EXPORT_INTERVAL="600000")),
     ("claude-traces-nowhere", env(OTEL_TRACES_EXPORTER="otlp")),

@@ -143,8 +143,8 @@ TROUBLES = Troubles(
         "claude-hooks-off",
         Level.NOTE,
         "Branch, project and chapter are empty, though the hook is there.",
-        "`disableAllHooks` is set in Claude Code's settings.",
-        "remove disableAllHooks, if you can",
+        "`disableAllHooks` is set in Claude Code's settings, or your organization allows its own hooks only.",
+        "remove `disableAllHooks`, if you can; or set tags: `telem-agent setup project --tag project=NAME`",
     ),
     Trouble(
         "claude-shell-only",
@@ -306,8 +306,10 @@ def _hooks(settings: Settings, situation: Situation) -> Iterator[Finding]:
     found = settings.user.get("hooks")
     hooks = found if isinstance(found, dict) else {}
     mine = [hook for event in claude.HOOK_EVENTS for hook in claude.hooks_of_ours(hooks.get(event))]
-    if settings.user.get("disableAllHooks") or settings.managed.get("disableAllHooks"):
-        yield TROUBLES.found("claude-hooks-off", "all hooks are switched off")
+    off = settings.user.get("disableAllHooks") or settings.managed.get("disableAllHooks")
+    if off or settings.managed.get("allowManagedHooksOnly"):
+        who = "in your settings" if settings.user.get("disableAllHooks") else "by your organization"
+        yield TROUBLES.found("claude-hooks-off", f"hooks are switched off {who}")
     elif len(mine) < len(claude.HOOK_EVENTS) and settings.is_on:
         yield TROUBLES.found("claude-hook-missing", "the hook is not there")
     for command in {str(hook["command"]) for hook in mine}:
