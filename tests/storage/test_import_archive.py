@@ -12,18 +12,20 @@ from tests.otlp import GOLDENS, NOW_NS, golden, logs, metrics, raw
 from tests.storage.homes import DAY, asked, home_of, next_segment, parquet, record_names, segment
 
 from telem.agent.reserve import reserve
+from telem.sanitize.again import Again
 from telem.sanitize.decode import decode
 from telem.sanitize.gate import Gate
 from telem.sanitize.policy import shipped_policy
 from telem.sanitize.records import Profile, SanitizedBatch, Signal
 from telem.sanitize.redact import Redactor
-from telem.storage import import_archive, rollups
+from telem.storage import import_archive, rollups, tombstones
 from telem.storage.archive import ArchiveError
 from telem.storage.backup import write_backup
 from telem.storage.disk import Disk
 from telem.storage.import_archive import Imported, Importer, parse_users
 from telem.storage.inventory import parquet_files
 from telem.storage.merge import merge
+from telem.storage.resanitize import judged
 from telem.storage.restore import check
 from telem.storage.retire import retire
 
@@ -173,11 +175,39 @@ def test_rows_that_are_twice_in_the_archive_are_added_once(here: Layout, home: P
     assert record_names(here) == ["a", "b", "c", "x", "y"]
 
 
-def test_purged_rows_do_not_come_back(here: Layout, theirs: Path) -> None:
+def test_purged_rows_do_not_come_back(here: Layout, home: Path, gate: Gate) -> None:
     """They are counted, and left out."""
-    done = add(here, theirs, is_purged=lambda _signal: "attributes LIKE '%\"x\"%'")
-    assert done.purged == {"logs": 1, "metrics": 0}
-    assert record_names(here) == ["a", "b", "c", "y", "z"]
+    there = home_of(home / "purged")
+    said = {"x": {"session.id": "s-1"}, "y": {"user.id": "u-1"}, "z": {"session.id": "s-2"}}
+    made = [{"record.name": name, **attributes} for name, attributes in said.items()]
+    request = raw(LOGS, logs(*made, time_ns=NOW_NS))
+    segment(there, 1, gate.sanitize(decode(request), gate.request_id(request)))
+    ((user,),) = asked(there, "SELECT user_id FROM raw_logs WHERE user_id IS NOT NULL")
+    key = bytes(32)
+    for kind, value in (("session", "s-1"), ("user", str(user))):
+        tombstones.add(here, Disk(), key, kind, value)
+    done = add(here, archive_of(there, home / "p.tar.zst"), tombs=tombstones.read(here, key))
+    assert done.purged == {"logs": 2}
+    assert record_names(here) == ["a", "b", "c", "z"]
+
+
+def test_rows_are_sanitized_by_this_machine_s_rules(here: Layout, home: Path, gate: Gate) -> None:
+    """Also those of a machine that stored everything as it came."""
+    off = Gate(Redactor(shipped_policy(Profile.OFF), OTHER_KEY), OTHER_KEY)
+    there = home_of(home / "off")
+    token = "ghp_" + "a1B2" * 9
+    request = raw(LOGS, logs({"event.name": "user_prompt", "prompt": f"take {token}", "other": token}, time_ns=NOW_NS))
+    parquet(there, 1, off.sanitize(decode(request), off.request_id(request)))
+    assert token in str(asked(there, "SELECT prompt, attributes FROM raw_logs"))
+    redactor = gate.redactor
+    add(
+        here,
+        archive_of(there, home / "off.tar.zst"),
+        judge=lambda signal, table: judged(table, Again(signal, redactor))[0],
+    )
+    found = str(asked(here, "SELECT * FROM raw_logs"))
+    assert token not in found
+    assert "take [REDACTED" in found
 
 
 def test_rows_that_were_given_up_here_do_not_come_back(here: Layout, home: Path) -> None:

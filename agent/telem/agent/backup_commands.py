@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 import orjson
 
-from telem.sanitize.records import Profile, Signal
-from telem.storage import exports
+from telem.sanitize.again import Again
+from telem.sanitize.records import Signal
+from telem.sanitize.redact import Redactor
+from telem.storage import exports, tombstones
 from telem.storage import restore as restoring
 from telem.storage.archive import ArchiveError
 from telem.storage.backup import key_id, write_backup
 from telem.storage.disk import Disk
 from telem.storage.import_archive import Importer, parse_users
 from telem.storage.inventory import sizes
-from telem.storage.keys import KEY_BYTES, read_key
+from telem.storage.keys import KEY_BYTES, load_key, read_key
+from telem.storage.resanitize import judged
 
 from .errors import AgentError
 from .policies import load_policy
@@ -171,22 +174,22 @@ def _say_key(config: Config, manifest: Manifest) -> None:
 
 
 def import_archive(config: Config, file: Path, pairs: tuple[str, ...], *, dry: bool, as_json: bool) -> None:
-    """Add the rows of a backup to this folder.
-
-    Raises:
-        AgentError: its rows were not sanitized.
-    """
+    """Add the rows of a backup to this folder, sanitized once more, by this machine's rules."""
     _require_home(config)
     layout, disk = config.layout, Disk()
     users = parse_users(pairs)
     with _with_hints(), _source(str(file), "Checking") as source:
         manifest = restoring.check(source)
-    if manifest.about.get("profile") == Profile.OFF and load_policy(config).policy.profile is not Profile.OFF:
-        raise AgentError(
-            f"{file} comes from a machine that stored without sanitizing (profile off); this one sanitizes",
-            "Nothing was imported. Sanitize it over there first, or set the profile here to off, knowingly.",
-        )
-    importer = Importer(layout, disk, lambda signal: reserve(layout, signal), users=users)
+    key = load_key(layout, disk)
+    redactor = Redactor(load_policy(config).policy, key)
+    importer = Importer(
+        layout,
+        disk,
+        lambda signal: reserve(layout, signal),
+        tombstones.read(layout, key),
+        lambda signal, table: judged(table, Again(signal, redactor))[0],
+        users,
+    )
     entry = None if dry else exports.record(layout, disk, "import", str(file.absolute()))
     with _with_hints(), bar("Importing", manifest.total_bytes()) as advance:
         done = importer.add(file, manifest, dry=dry, progress=advance)

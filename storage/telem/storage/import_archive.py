@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from telem.sanitize.columns import COLUMNS, SCHEMA_VERSION, Type
 from telem.sanitize.pseudonym import is_stand_in
 from telem.sanitize.records import Signal
+from telem.sanitize.tombs import IMPORTED, SESSION, USER, USER_COLUMNS, Tombs
 
 from . import archive, rollups
 from .archive import ArchiveError, silent
@@ -69,7 +70,8 @@ class Importer:
 
     Args:
         reserve: hands out a segment number of a signal that no journal uses, durably.
-        is_purged: by signal, an SQL condition that is true for rows that must not come back.
+        tombs: what must not come back.
+        judge: sanitizes the rows once more, under this machine's policy.
         users: stand-ins of the other machine -> what they are called here.
     """
 
@@ -78,13 +80,15 @@ class Importer:
         layout: Layout,
         disk: Disk,
         reserve: Callable[[Signal], int],
-        is_purged: Callable[[Signal], str] = lambda _signal: "false",
+        tombs: Tombs | None = None,
+        judge: Callable[[Signal, pa.Table], pa.Table] = lambda _signal, table: table,
         users: Mapping[str, str] | None = None,
     ) -> None:
         self._layout = layout
         self._disk = disk
         self._reserve = reserve
-        self._is_purged = is_purged
+        self._tombs = tombs or Tombs()
+        self._judge = judge
         self._users = dict(users or {})
 
     def add(self, path: Path, manifest: Manifest, *, dry: bool = False, progress: Progress = silent) -> Imported:
@@ -112,9 +116,9 @@ class Importer:
         worker = self._disk.wait_for_lock(self._layout.worker_lock)
         try:
             with _connection(paths[0].parent / "spill") as connection:
-                connection.execute(f"CREATE TEMP VIEW incoming AS {_incoming(signal, paths)}")
+                connection.execute(f"CREATE TEMP VIEW incoming AS {_incoming(signal, paths, self._users)}")
                 connection.execute(f"CREATE TEMP VIEW stored AS {stored_ids(self._layout, signal)}")
-                added, known, purged = _sort_out(connection, self._is_purged(signal))
+                added, known, purged = _sort_out(connection, _purged(connection, self._tombs))
                 if added and not dry:
                     done.files.append(str(self._write(connection, signal)))
                 done.count(signal, added, known, purged)
@@ -125,12 +129,12 @@ class Importer:
         number = self._reserve(signal)
         target = self._layout.day(signal, ingest_day(self._layout, signal)) / parquet_name(number, number)
         relation = connection.sql(
-            f"SELECT {_renamed(signal, number, self._users)} FROM incoming SEMI JOIN fresh USING (id) "
+            f"SELECT * REPLACE ({number}::BIGINT AS seg) FROM incoming SEMI JOIN fresh USING (id) "
             f"{_once(connection)} ORDER BY {order_of(signal)}"
         )
         with ParquetFileWriter(signal, target, self._disk) as writer:
             for batch in relation.to_arrow_reader(ROW_GROUP_ROWS):
-                writer.write(pa.Table.from_batches([batch]))
+                writer.write(self._judge(signal, pa.Table.from_batches([batch])))
         return target
 
 
@@ -191,8 +195,21 @@ def _connection(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def _incoming(signal: Signal, paths: Sequence[Path]) -> str:
-    return "\nUNION ALL ".join(_from_file(signal, path) for path in paths)
+def _incoming(signal: Signal, paths: Sequence[Path], users: Mapping[str, str]) -> str:
+    rows = "\nUNION ALL ".join(_from_file(signal, path) for path in paths)
+    return f"SELECT {_renamed(signal, users)} FROM ({rows})"
+
+
+def _purged(connection: duckdb.DuckDBPyConnection, tombs: Tombs) -> str:
+    """An SQL condition that is true for rows that must not come back."""
+    if not tombs:
+        return "false"
+    conditions = [f"(source = {quote(IMPORTED)} AND epoch_us(time) < {tombs.before_us})"]
+    for kind, column in ((SESSION, "session_id"), *((USER, column) for column in USER_COLUMNS)):
+        found = connection.execute(f"SELECT DISTINCT {column} FROM incoming WHERE {column} IS NOT NULL").fetchall()
+        if held := tombs.held(kind, (str(value) for (value,) in found)):
+            conditions.append(f"{column} IN ({', '.join(map(quote, held))})")
+    return " OR ".join(conditions)
 
 
 def _from_file(signal: Signal, path: Path) -> str:
@@ -247,14 +264,12 @@ def _once(connection: duckdb.DuckDBPyConnection) -> str:
     return "QUALIFY row_number() OVER (PARTITION BY id ORDER BY received_at) = 1" if found else ""
 
 
-def _renamed(signal: Signal, number: int, users: Mapping[str, str]) -> str:
-    """All columns, with the new segment's number, and people as they are called here."""
+def _renamed(signal: Signal, users: Mapping[str, str]) -> str:
+    """All columns, with people as they are called here."""
     parts = []
     for column in COLUMNS[signal]:
         value = f'"{column.name}"'
-        if column.name == "seg":
-            value = f"{number}::BIGINT"
-        elif column.type in (Type.TEXT, Type.JSON) and column.name != "id":
+        if column.type in (Type.TEXT, Type.JSON) and column.name != "id":
             for theirs, ours in users.items():
                 value = f"replace({value}, {quote(theirs)}, {quote(ours)})"
         parts.append(f'{value} AS "{column.name}"')
