@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from telem.queries.sandbox.frames import Question
     from telem.storage.layout import Layout
 
+    from .forward.destinations import Destination
+
 EXTRA_S = 40.0
 """Beyond the time that a question may take: for its turn, and for a child to start."""
 
@@ -35,12 +37,40 @@ def prepare(via: str) -> None:
     asking.use(lambda layout, question: answer(layout, question, via))
 
 
+def prepare_on(layout: Layout, name: str) -> None:
+    """Let every question of this process go to a hub, as the member whose token this home has for it.
+
+    Raises:
+        AgentError: there is no such destination, or it is no hub.
+    """
+    from . import remote
+
+    global _hub  # noqa: PLW0603 (who is asked is one decision for the whole process, made by its entry point)
+    _hub = remote.hub(layout, name)
+
+
+_hub: Destination | None = None
+
+
+def _by_hub(destination: Destination, question: Question) -> Generator[Frame]:
+    from . import remote  # with TLS, which only hubs need
+
+    timeout_s = question.limits.seconds + EXTRA_S
+    with remote.asked(destination, "POST", "/ask", question.frame().payload, timeout_s) as response:
+        if response.status != http.client.OK:
+            raise remote.refused(destination, response)
+        yield from _frames(response)
+
+
 def answer(layout: Layout, question: Question, via: str) -> Generator[Frame]:
     """The answer of the running daemon, or of a child of ours when none runs.
 
     Raises:
         QueryError: no answer, or no more of it.
     """
+    if _hub is not None:
+        yield from _by_hub(_hub, question)
+        return
     running = control.find(layout)
     if running is None or "query" not in running.endpoints:
         yield from _by_own_child(layout, question, via)

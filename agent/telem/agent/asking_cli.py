@@ -102,6 +102,8 @@ def _complete_table(_ctx: click.Context, _param: click.Parameter, incomplete: st
 )
 @click.option("--watch", "every_s", type=Span(), metavar="5s", help="Ask again and again, until Ctrl-C.")
 @click.option("--open", "in_browser", is_flag=True, help="Show the answer in the browser, from a file of its own.")
+@click.option("--on", "hub", metavar="HUB", help="Ask a hub this home forwards to: your own rows there.")
+@click.option("--team", is_flag=True, help="With --on, as a coordinator: what groups of members did.")
 def query(  # noqa: PLR0913, PLR0917 (a command's flags)
     config: Config,
     name: str | None,
@@ -112,9 +114,21 @@ def query(  # noqa: PLR0913, PLR0917 (a command's flags)
     form: str,
     every_s: float | None,
     in_browser: bool,
+    hub: str | None,
+    team: bool,
 ) -> None:
     """Answer a ready-made question, or one in SQL. Without any: list the ready-made ones."""
     from . import query_commands
+
+    if team and not hub:
+        raise click.UsageError("--team needs a hub: --on NAME")
+    if team and hub:
+        query_commands.team(config, hub, since, form)
+        return
+    if hub:
+        from . import asking
+
+        asking.prepare_on(config.layout, hub)
 
     if sum(given is not None for given in (name, statement, file)) > 1:
         raise click.UsageError("give a name, --sql or --file, not both")

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from http.client import OK
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,27 @@ def query(config: Config, question: str, params: Sequence[str], since: str | Non
     click.echo(render(table, form), nl=False)
     if form == "table":
         click.echo(footer(table), err=True)
+
+
+def team(config: Config, hub: str, since: str | None, form: str) -> None:
+    """Print what a hub tells coordinators.
+
+    Raises:
+        AgentError: it cannot be asked, or this token is not a coordinator's.
+        QueryError: it has no answer.
+    """
+    from urllib.parse import urlencode
+
+    from . import remote
+
+    destination = remote.hub(config.layout, hub)
+    wanted = urlencode({"format": form} | ({"since": since} if since else {}))
+    with remote.asked(destination, "GET", f"/team?{wanted}") as response:
+        if response.status != OK:
+            raise remote.refused(destination, response)
+        click.echo(response.read().decode(), nl=False)
+        if note := response.headers.get("X-Telem-Note"):
+            click.echo(note, err=True)
 
 
 def watch(config: Config, question: str, params: Sequence[str], since: str | None, form: str, every_s: float) -> None:

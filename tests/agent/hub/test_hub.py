@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.conftest import config_for
-from tests.daemons import LiveDaemon, journal_rows, names, telem
+from tests.daemons import CLI, LiveDaemon, clean_env, journal_rows, names, telem, wait_for
 from tests.otlp import logs
 
+from telem.agent.connect import connect
 from telem.agent.errors import AgentError
 from telem.agent.hub.hub import address_of, context_for
 from telem.agent.hub.members import Members, Role
@@ -167,6 +168,42 @@ def test_coordinators_are_told_of_groups_and_members_of_nobody(hub: LiveHub) -> 
     assert "opus" not in metrics
     for wrong in ("format=xml", "dimension=user", "since=yesterday"):
         assert hub.ask("GET", f"/team?{wrong}", coordinator)[0] == 400
+
+
+def test_rows_are_forwarded_once_and_asked_for_from_the_laptop(hub: LiveHub, tmp_path: Path) -> None:
+    """From a laptop's door to its owner's question on the hub, with the commands she types."""
+    token, home = hub.add("ada")
+    lead, _ = hub.add("lead", Role.COORDINATOR)
+    laptop = tmp_path / "laptop"
+    for name, text in (("token", token), ("lead", lead)):
+        (tmp_path / name).write_text(text + "\n", encoding="ascii")
+    with LiveDaemon(laptop) as daemon:
+        body = logs(*({"event.name": "api_request", "record.name": str(n), "cost_usd": 0.25} for n in range(30)))
+        connection = connect(daemon.endpoints["otlp_http"], 60)
+        connection.request("POST", "/v1/logs", body.SerializeToString(), {"Content-Type": PROTOBUF})
+        assert connection.getresponse().status == 200
+        connection.close()
+        for name, file in (("team", "token"), ("lead", "lead")):
+            flags = ("--home", str(laptop), "--url", hub.url.geturl(), "--token-file", str(tmp_path / file))
+            assert forward("add", name, *flags, "--since", "now" if name == "lead" else "2020-01-01").returncode == 0
+        wait_for(lambda: home.exists() and len(journal_rows(home)) == 30, 120)
+        ids = [row["id"] for row in journal_rows(laptop)]
+        assert [row["id"] for row in journal_rows(home)] == ids
+        sql = ("--sql", "SELECT count(DISTINCT id) AS n, sum(cost_usd) AS usd FROM api_requests", "--format", "csv")
+        assert telem(laptop, "query", *sql, "--on", "team").stdout == telem(laptop, "query", *sql).stdout
+        assert "30,7.5" in telem(laptop, "query", *sql, "--on", "team").stdout
+        assert "for coordinators" in telem(laptop, "query", "--on", "team", "--team").stderr
+        told = telem(laptop, "query", "--on", "lead", "--team", "--format", "csv")
+        assert told.stdout.startswith("from_day")
+        assert "withheld" in told.stderr
+        unknown = telem(laptop, "query", *sql, "--on", "nobody")
+        assert (unknown.returncode, "There are: lead, team" in unknown.stderr) == (1, True)
+
+
+def forward(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*CLI, "forward", *arguments], capture_output=True, text=True, check=False, timeout=120, env=clean_env()
+    )
 
 
 def test_status_on_the_hubs_machine_names_members_and_no_token(home: Path) -> None:

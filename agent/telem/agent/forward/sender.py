@@ -90,13 +90,15 @@ class Sender:
         url = urlsplit(destination.url)
         self._base = url.path.rstrip("/")
         self._now_s = now_s
-        self._headers = {**_headers(destination), "Content-Type": PROTOBUF, "User-Agent": "telem-agent"}
+        self._headers = {**headers_of(destination), "Content-Type": PROTOBUF, "User-Agent": "telem-agent"}
         if destination.kind == "hub" and agent_id:
             self._headers[AGENT_HEADER] = agent_id
         host, port = url.hostname or "", url.port
         self._connection: http.client.HTTPConnection
         if url.scheme == "https":
-            self._connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=_tls(destination))
+            self._connection = http.client.HTTPSConnection(
+                host, port, timeout=TIMEOUT_S, context=context_of(destination)
+            )
         else:
             self._connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
 
@@ -197,7 +199,12 @@ def _after_s(text: str | None, now_s: float) -> float | None:
         return None
 
 
-def _headers(destination: Destination) -> dict[str, str]:
+def headers_of(destination: Destination) -> dict[str, str]:
+    """The headers a destination wants, its token among them.
+
+    Raises:
+        ConfigError: a credential cannot be read.
+    """
     headers = {}
     if destination.header_file:
         for line in _text(destination.header_file).splitlines():
@@ -227,7 +234,12 @@ def _text(path: str) -> str:
         raise ConfigError(f"{path} cannot be read: {error}") from error
 
 
-def _tls(destination: Destination) -> ssl.SSLContext:
+def context_of(destination: Destination) -> ssl.SSLContext:
+    """Which certificates are trusted, and which is shown.
+
+    Raises:
+        ConfigError: one cannot be used.
+    """
     try:
         context = ssl.create_default_context(
             cafile=str(Path(destination.ca_file).expanduser()) if destination.ca_file else None
