@@ -113,7 +113,7 @@ def _link(source: Path, target: Path) -> None:
 
 def sweep(layout: Layout, disk: Disk) -> None:
     """Remove the pictures whose reader has died."""
-    for folder in layout.snapshots.iterdir():
+    for folder in sorted(layout.snapshots.glob("*")):
         if not folder.is_dir():
             continue
         try:
