@@ -17,7 +17,7 @@ from tests.otlp import logs, numbered, raw
 from tests.wire import Line, ask, request
 
 from telem.agent import ingest as ingest_module
-from telem.agent.ingest import BusyError
+from telem.agent.errors import BusyError
 from telem.sanitize.records import DecodeError, Signal
 from telem.storage.disk import DiskFullError
 

@@ -15,7 +15,7 @@ from tests.queries import golden
 from tests.queries.values import plain
 
 from telem.queries import canned
-from telem.queries.run import files_of
+from telem.queries.files import files_of
 from telem.sanitize.records import Signal
 from telem.storage import audit
 from telem.storage.views import worker_sql

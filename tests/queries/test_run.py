@@ -11,7 +11,8 @@ import pytest
 from tests.queries import golden
 
 from telem.queries.commands import ask
-from telem.queries.run import files_of, run
+from telem.queries.files import files_of
+from telem.queries.run import run
 from telem.queries.sandbox import database
 from telem.queries.sandbox.frames import Question
 from telem.queries.table import ColumnInfo, Limits, Problem, QueryError

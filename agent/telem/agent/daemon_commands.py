@@ -18,7 +18,6 @@ from telem.sanitize.records import Profile
 from . import control
 from .config import SETTINGS
 from .errors import AgentError
-from .policies import OFF_WARNING
 
 if TYPE_CHECKING:
     from .config import Config
@@ -92,6 +91,8 @@ def _by_service(config: Config, verb: str) -> bool:
 
 def _warn_if_off(profile: str) -> None:
     if profile == Profile.OFF:
+        from .policies import OFF_WARNING
+
         click.secho(f"\n  {OFF_WARNING}", bold=True)
 
 

@@ -3,7 +3,7 @@
 Exception
 ├── DecodeError (sanitize)      the request is not OTLP
 ├── BodyError                   the body cannot be read: too large, broken or unknown compression
-├── BusyError (ingest)          too much under way
+├── BusyError                   too much under way
 ├── OSError                     the medium refuses
 │   └── DiskFullError (storage)
 ├── ConfigError (config)        a setting cannot be used
@@ -28,12 +28,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from telem.queries.table import QueryError
-from telem.sanitize.policy import PolicyError
 from telem.sanitize.records import DecodeError
-from telem.storage.disk import DiskFullError, LockedError
+from telem.storage.disk import DiskFullError
 
 from .config import ConfigError
-from .ingest import BusyError
 
 
 class BodyError(ValueError):
@@ -42,6 +40,10 @@ class BodyError(ValueError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class BusyError(RuntimeError):
+    """More is under way than we want to hold in memory; the client should try again soon."""
 
 
 class AgentError(RuntimeError):
@@ -83,13 +85,14 @@ EXPECTED = (QueryError, RuntimeError, OSError, ValueError)
 EXPECTED_OF_REQUESTS = (DecodeError, BodyError, BusyError, OSError)
 """What a request may end with without a word in our log; anything else is a defect of ours."""
 
-HINTS: tuple[tuple[type[Exception], str], ...] = (
-    (LockedError, "Stop it with: telem-agent stop"),
-    (ConfigError, "The settings and their defaults: telem-agent settings"),
-    (PolicyError, "Mend the file, or move it away to use the shipped policy alone."),
-    (DiskFullError, "Free some space; the daemon goes on by itself."),
-    (PermissionError, "Give yourself the right to it, or choose another folder with --home."),
-)
+HINTS = {
+    "LockedError": "Stop it with: telem-agent stop",
+    "ConfigError": "The settings and their defaults: telem-agent settings",
+    "PolicyError": "Mend the file, or move it away to use the shipped policy alone.",
+    "DiskFullError": "Free some space; the daemon goes on by itself.",
+    "PermissionError": "Give yourself the right to it, or choose another folder with --home.",
+}
+"""By the class's name: importing them all here would cost every command the sanitizer's start, 0.1 s."""
 
 
 def answer(error: Exception) -> Answer:
@@ -108,4 +111,4 @@ def hint(error: Exception) -> str:
     """What the user can try; empty when we do not know."""
     if isinstance(error, AgentError):
         return error.hint
-    return next((text for kind, text in HINTS if isinstance(error, kind)), "")
+    return next((HINTS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in HINTS), "")

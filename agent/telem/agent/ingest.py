@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from telem.sanitize.decode import decode
 from telem.sanitize.records import DecodeError, Signal
 
+from .errors import BusyError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,10 +38,6 @@ GATHER_S = 0.005
 
 HEAVY_BYTES = 1024 * 1024
 """Bodies above this are decoded in a thread: the loop goes on answering small ones meanwhile."""
-
-
-class BusyError(RuntimeError):
-    """More is under way than we want to hold in memory; the client should try again soon."""
 
 
 @dataclass(slots=True)

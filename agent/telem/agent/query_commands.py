@@ -16,7 +16,6 @@ import click
 from telem.queries import canned
 from telem.queries.commands import ask, write
 from telem.queries.render import FORMATS, footer, render
-from telem.queries.reports.first import first_report
 from telem.queries.table import Problem, QueryError
 
 from . import asking
@@ -122,6 +121,8 @@ def _pairs(params: Sequence[str]) -> dict[str, object]:
 
 def report(config: Config, home: Path) -> None:
     """Print the first report over a data folder."""
+    from telem.queries.reports.first import first_report
+
     asking.prepare("report")
     click.echo(first_report(type(config.layout)(home), form="table"))
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from telem.storage.views import view_names
-
 from . import canned, formats
 from .run import answer, run
 from .sandbox.frames import Kind, Question
@@ -109,6 +107,8 @@ def _named(word: str) -> canned.Canned:
     try:
         return canned.find(word)
     except QueryError as error:
+        from telem.storage.views import view_names
+
         if word not in view_names():
             raise
         hint = f"{word} is a table: ask `FROM {word} LIMIT 20`, or `DESCRIBE {word}`."

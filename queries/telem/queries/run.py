@@ -9,9 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from .files import files_of
 from .sandbox.frames import Kind, Question, columns_of
-from .sandbox.pool import Pool
 from .table import Limits, Table
 from .values import rows_of
 
@@ -21,11 +19,12 @@ if TYPE_CHECKING:
     from telem.storage.layout import Layout
 
     from .sandbox.frames import Frame
+    from .sandbox.pool import Pool
     from .table import ColumnInfo
 
     Asker = Callable[[Layout, Question], Generator[Frame]]
 
-__all__ = ["answer", "files_of", "run", "use"]
+__all__ = ["answer", "run", "use"]
 
 
 def run(layout: Layout, sql: str, params: Mapping[str, object] | None = None, limits: Limits | None = None) -> Table:
@@ -71,6 +70,8 @@ def by_own_children(layout: Layout, question: Question) -> Generator[Frame]:
 
 @cache
 def _pool(layout: Layout) -> Pool:
+    from .sandbox.pool import Pool
+
     return Pool(layout)
 
 
