@@ -20,6 +20,7 @@ from telem.sanitize.records import Signal
 from telem.storage.views import Files, view_names, view_text, worker_sql
 
 from . import canned
+from .clickhouse_views import statements
 
 _COMMENTED = re.compile(r'^\s*(?:.*\bAS )?("[^"]+"|\w+),? -- (.+)$', re.MULTILINE)
 _UNIT = re.compile(r"\[([^]]+)\] (.+)")
@@ -197,6 +198,15 @@ def database_schema() -> str:
     return "\n".join(parts)
 
 
+def clickhouse_schema() -> str:
+    """docs/contracts/clickhouse.sql: the exporter's tables, and the views on them that ready-made questions need."""
+    header = (
+        "-- The OpenTelemetry Collector's ClickHouse tables, and views that make events, api_requests … of them.\n"
+        "-- Generated from the code; run with clickhouse-client --multiquery.\n\n"
+    )
+    return header + ";\n\n".join(statements()) + ";\n"
+
+
 def _unit(column: ColumnDoc) -> str:
     return f"[{column.unit}] " if column.unit else ""
 
@@ -242,7 +252,11 @@ Generated from the code by `python -m telem.queries.describe docs`.
     telem-agent query NAME [--param NAME=VALUE …] [--since 7d|12h|2026-11-01]
 
 All of them take `--since`: events from then on, UTC. The SQL can be changed and asked as it is; `$name` is a parameter,
-`$since_day` the oldest ingest day that can hold events since `$since`. A column `by` is named after what was chosen."""
+`$since_day` the oldest ingest day that can hold events since `$since`. A column `by` is named after what was chosen.
+
+All of them answer the same on ClickHouse, over the tables of the OpenTelemetry Collector's exporter and the views of
+[contracts/clickhouse.sql](contracts/clickhouse.sql); `python -m telem.queries.dialect NAME` prints a question's text for
+it."""
 
 
 def queries_page() -> str:
@@ -265,6 +279,7 @@ def pages() -> dict[str, str]:
         "data-model.md": data_model(),
         "queries.md": queries_page(),
         "contracts/database-schema.sql": database_schema(),
+        "contracts/clickhouse.sql": clickhouse_schema(),
         "contracts/telemetry-events.json": json.dumps(events_schema(), indent=2, ensure_ascii=False) + "\n",
     }
 

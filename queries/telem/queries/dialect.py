@@ -1,15 +1,16 @@
 """The ready-made questions in ClickHouse's words (pure).
 
-They are written once, in SQL that both engines read but for a few functions. Those are rewritten here, one rule each;
-what no rule can say stands as a second text in `sql/clickhouse/NAME.sql`. The settings at the end make ClickHouse count
-as SQL does: sums of nothing are NULL, a name in an expression is a column before it is an alias, and what a left join
+They are written once, in SQL that both engines read but for a few functions. Those are rewritten here, one rule each.
+The settings at the end make ClickHouse count as SQL does: sums of nothing are NULL, a name in an expression is a column before it is an alias, and what a left join
 does not find is NULL. A user who may not change settings (`readonly = 1`) needs a profile with these.
+
+python -m telem.queries.dialect [NAME …]    prints questions in their ClickHouse form
 """
 
 from __future__ import annotations
 
 import re
-from importlib import resources
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,10 +41,8 @@ _JOINED = re.compile(r"string_agg\(DISTINCT (\w+), (', ') ORDER BY \1\)")
 
 def for_clickhouse(query: Canned) -> str:
     """The statement for ClickHouse, with `{name:Type}` for its parameters."""
-    second = resources.files(__package__) / "sql" / "clickhouse" / f"{query.name}.sql"
-    text = second.read_text(encoding="utf-8").strip().removesuffix(";") if second.is_file() else rewritten(query.sql)
     types = _IMPLIED | {item.name: _TYPES[item.type] for item in query.parameters}
-    text = re.sub(r"\$(\w+)", lambda match: f"{{{match[1]}:{types[match[1]]}}}", text)
+    text = re.sub(r"\$(\w+)", lambda match: f"{{{match[1]}:{types[match[1]]}}}", rewritten(query.sql))
     return with_settings(text)
 
 
@@ -123,3 +122,15 @@ def _arguments(text: str, start: int) -> tuple[list[str], int]:
         elif character == ")":
             return [*parts, text[begin:index].strip()], index + 1
     raise ValueError(f"a parenthesis is not closed: {text[start:]}")
+
+
+def main() -> None:
+    """Print the ClickHouse form of the questions named, of all without a name."""
+    from .canned import find, load
+
+    for name in sys.argv[1:] or load():
+        sys.stdout.write(f"-- {name}\n{for_clickhouse(find(name))};\n\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -77,7 +77,10 @@ def _told(line: dict[str, Any], figures: Figures) -> str:
     today = (
         f"{words.usd(now['cost_usd'])}, {words.exact(now['requests'])} requests, {words.exact(now['events'])} events"
     )
-    return f"This period was reported with other figures on {line['made_at'][:10]}: {then} then, {today} now."
+    day = line["made_at"][:10]
+    if then == today:
+        return f"This period was reported with other figures on {day}. The totals agree; something below does not."
+    return f"This period was reported with other figures on {day}: {then} then, {today} now."
 
 
 def _read(layout: Layout) -> list[dict[str, Any]]:
