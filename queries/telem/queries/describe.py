@@ -255,8 +255,8 @@ All of them take `--since`: events from then on, UTC. The SQL can be changed and
 `$since_day` the oldest ingest day that can hold events since `$since`. A column `by` is named after what was chosen.
 
 All of them answer the same on ClickHouse, over the tables of the OpenTelemetry Collector's exporter and the views of
-[contracts/clickhouse.sql](contracts/clickhouse.sql); `python -m telem.queries.dialect NAME` prints a question's text for
-it."""
+[contracts/clickhouse.sql](contracts/clickhouse.sql).
+`python -m telem.queries.dialect NAME` prints a question's text for it."""
 
 
 def queries_page() -> str:

@@ -1,8 +1,9 @@
 """The ready-made questions in ClickHouse's words (pure).
 
 They are written once, in SQL that both engines read but for a few functions. Those are rewritten here, one rule each.
-The settings at the end make ClickHouse count as SQL does: sums of nothing are NULL, a name in an expression is a column before it is an alias, and what a left join
-does not find is NULL. A user who may not change settings (`readonly = 1`) needs a profile with these.
+The settings at the end make ClickHouse count as SQL does: sums of nothing are NULL, a name in an expression is a column
+before it is an alias, and what a left join does not find is NULL. A user who may not change settings (`readonly = 1`)
+needs a profile with these.
 
 python -m telem.queries.dialect [NAME …]    prints questions in their ClickHouse form
 """
