@@ -10,13 +10,14 @@ import itertools
 import os
 import random
 import socket
+import subprocess
 import threading
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from tests.daemons import LiveDaemon, telem
+from tests.daemons import CLI, LiveDaemon, clean_env, telem
 from tests.otlp import numbered
 
 from telem.sanitize.records import Signal
@@ -101,9 +102,24 @@ def rows(home: Path, signal: Signal) -> list[dict[str, Any]]:
     return found
 
 
+def die_while_starting(home: Path, after_s: float) -> None:
+    """A daemon that is killed before it says that it is ready, at its first start or a later one."""
+    starting = subprocess.Popen(
+        [*CLI, "run", "--home", str(home), "--otlp-http-port", "0", "--otlp-grpc-port", "0", "--query-port", "0"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=clean_env(),
+    )
+    time.sleep(after_s)
+    starting.kill()
+    starting.wait()
+
+
 def test_nothing_acknowledged_is_lost_and_nothing_is_doubled_by_kill_9(home: Path) -> None:
     """Rounds of load, kill at a random moment, restart, retry: each record is there exactly once in the end."""
     chance = random.Random(SEED)
+    for after_s in (0.1, 0.3, 0.5, 0.8):  # the first start, before and after it has written something
+        die_while_starting(home, after_s)
     load = Load()
     compacting: list[threading.Thread] = []
     daemon = LiveDaemon(home)
@@ -116,6 +132,8 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_doubled_by_kill_9(home: Pat
             time.sleep(chance.uniform(*LOAD_S))
             load.down()
             daemon.kill()
+            if number % 5 == 4:  # recovery, catalog publishing and housekeeping of the next start are hit too
+                die_while_starting(home, chance.uniform(0.2, 1.5))
             daemon = LiveDaemon(home)
         load.up(daemon.port("otlp_http"))
     finally:
