@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.daemons import journal_rows, names
-from tests.fakes import FaultyDisk
+from tests.fakes import FaultyAppender, FaultyDisk
 
 from telem.sanitize.records import SanitizedBatch, Signal
 from telem.storage import recovery
@@ -16,6 +16,7 @@ from telem.storage.compact import compact
 from telem.storage.disk import Disk
 from telem.storage.journal import Journal, encode, scan
 from telem.storage.recovery import Recovered, recover
+from telem.storage.worker import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,3 +219,70 @@ def test_a_segment_that_cannot_be_made_whole_does_not_keep_the_daemon_from_start
     found = recover(layout, LOGS, FaultyDisk("cut", 1), 0)
     assert (found.waiting, "waits for the next start" in found.messages[0]) == ([], True)
     assert again(layout).waiting == [1]
+
+
+@pytest.fixture
+def older(layout: Layout, segment: Path, batch: MakeBatch, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same segment, with a younger one behind it and a start that reads only that."""
+    Journal(layout, LOGS, Disk(), 2).append([batch("young")], 0.0)
+    monkeypatch.setattr(recovery, "READ_BYTES", 1)
+    return segment
+
+
+def test_an_older_segment_is_not_read_at_the_start_but_before_it_becomes_parquet(layout: Layout, older: Path) -> None:
+    """A start after a crash does not wait for gigabytes; damage in them is found all the same."""
+    data = bytearray(older.read_bytes())
+    data[40] ^= 1
+    older.write_bytes(bytes(data))
+    found = again(layout)
+    assert (found.waiting, found.messages, len(found.commits)) == ([1, 2], [], 1)
+    said = run({"job": "compact", "home": str(layout.home), "signal": "logs", "segments": [1, 2], "day": "2026-01-01"})
+    assert "damaged bytes moved" in said["damage"][0]
+    assert left(layout) == [*all_names("a"), "young"]
+    assert layout.quarantine.exists()
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 100, b'{"seg":1,"id":"x"}\n', b'{"commit":{"request":"'])
+def test_an_older_segment_that_ends_badly_is_read(layout: Layout, older: Path, tail: bytes) -> None:
+    """Its end shows that it was not closed in good order."""
+    whole = older.read_bytes()
+    older.write_bytes(whole + tail)
+    assert again(layout).cut_bytes == len(tail)
+    assert older.read_bytes() == whole
+
+
+def test_what_could_not_be_cut_back_is_cut_at_the_next_start(layout: Layout, batch: MakeBatch) -> None:
+    """A sync fails, cutting back fails, and the process dies: the next segment says where the one before should end."""
+    disk = FaultyDisk("retreat", 1)
+    journal = Journal(layout, LOGS, disk, 1)
+    journal.append([batch("good")], 0.0)
+    real, fails = FaultyAppender.sync, iter([True, False, False])
+
+    def sync(appender: FaultyAppender) -> None:
+        if next(fails):
+            raise OSError(5, "told to fail")
+        real(appender)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FaultyAppender, "sync", sync)
+        journal.append([batch("twice")], 0.0)
+    assert (journal.unmended, journal.closed) == (True, [])
+    assert names(journal_rows(layout.home)) == ["good", "twice", "twice"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recovery, "_drop_copies", lambda _: None)
+        found = again(layout)
+    assert names(journal_rows(layout.home)) == ["good", "twice"]
+    assert (found.waiting, again(layout).messages) == ([1, 2], [])
+
+
+def test_a_segment_is_mended_as_soon_as_the_medium_allows(layout: Layout, batch: MakeBatch) -> None:
+    """Then it becomes Parquet like any other."""
+    disk = FaultyDisk("torn", 2)
+    journal = Journal(layout, LOGS, disk, 1)
+    journal.append([batch("good")], 0.0)
+    with pytest.raises(OSError, match="leave half"):
+        journal.append([batch("torn")], 0.0)
+    assert (journal.unmended, journal.closed) == (True, [])
+    journal.mend()
+    assert (journal.unmended, journal.closed) == (False, [1])
+    assert names(journal_rows(layout.home)) == ["good"]

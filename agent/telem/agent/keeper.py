@@ -210,6 +210,8 @@ class Keeper:
         else:
             waiting = self._waiting[Signal(job["signal"])]
             waiting[:] = [number for number in waiting if number not in job["segments"]]
+            for message in result.get("damage", ()):
+                log.error("damaged: %s", message)
             log.info("%s: segments %s became %s", job["signal"], job["segments"], result["path"])
 
     def _ingest_day(self, signal: Signal) -> str:

@@ -102,8 +102,9 @@ class Journal:
         segment = self._open or self._create(now_s)
         start = segment.size
         parts = [encode(batch, self._number) for batch in batches]
+        notes = b"" if start else b"".join(abandoned_line(*item) for item in self._unmended.items())
         try:
-            segment.append(b"".join(parts))
+            segment.append(notes + b"".join(parts))
         except OSError:
             if segment.torn:
                 self._abandon(start)
@@ -118,6 +119,7 @@ class Journal:
                 self._abandon(start)
             raise SyncFailedError(error.errno, "sync failed, segment abandoned", str(segment.path)) from error
         positions = []
+        start += len(notes)
         for part in parts:
             start += len(part)
             positions.append(Position(self._number, start))
@@ -187,6 +189,28 @@ def encode(batch: SanitizedBatch, segment: int) -> bytes:
         zlib.crc32(rows),
         batch.received_at_ns // 1000,
     )
+
+
+_ABANDONED = "abandoned:"
+
+
+def abandoned_line(number: int, size: int) -> bytes:
+    """Says at the head of a segment that an earlier one should end at `size`, and could not be cut back."""
+    return b'{"commit":{"request":"%b%d:%d","rows":0,"crc":0,"at":0}}\n' % (_ABANDONED.encode(), number, size)
+
+
+def abandoned(commit: Commit) -> tuple[int, int] | None:
+    """The segment and size that such a line names; None for any other commit."""
+    if commit.rows or not commit.request_id.startswith(_ABANDONED):
+        return None
+    number, _, size = commit.request_id.removeprefix(_ABANDONED).partition(":")
+    return int(number), int(size)
+
+
+def ends_well(data: bytes) -> bool:
+    """Is this end of a segment the end of a commit line?"""
+    line = data[data.rfind(b"\n", 0, len(data) - 1) + 1 :]
+    return line.startswith(_COMMIT) and line.endswith(b"}}\n")
 
 
 def scan(data: bytes) -> Iterator[tuple[int, int, Commit | None]]:

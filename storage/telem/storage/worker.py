@@ -31,6 +31,7 @@ from . import intent, manifest, retention, rollups
 from .disk import Disk
 from .inventory import covered_segments
 from .layout import Layout
+from .recovery import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,9 +78,11 @@ def _compact(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
     signal = Signal(job["signal"])
     runs = _uncovered(job["segments"], covered_segments(layout, signal))
     day = max(job["day"], rollups.read(layout).closed)  # a closed day gets no row any more, however late we are
+    damage = [said for run in runs for number in run for said in check(layout, signal, number, disk)]
     paths = [compact(layout, signal, run, day, disk) for run in runs]
     manifest.note(layout, signal, day, disk)
-    return {"path": ", ".join(map(str, paths)), "bytes": sum(path.stat().st_size for path in paths)}
+    size = sum(path.stat().st_size for path in paths)
+    return {"path": ", ".join(map(str, paths)), "bytes": size, "damage": damage}
 
 
 def _merge(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
