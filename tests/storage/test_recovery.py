@@ -286,3 +286,18 @@ def test_a_segment_is_mended_as_soon_as_the_medium_allows(layout: Layout, batch:
     journal.mend()
     assert (journal.unmended, journal.closed) == (False, [1])
     assert names(journal_rows(layout.home)) == ["good"]
+
+
+@pytest.mark.parametrize("instead", [b"\x0b", b"", b"x", b"{", b"\0"])
+@pytest.mark.parametrize("where", range(3))
+def test_a_damaged_line_feed_after_a_commit_costs_nothing(
+    layout: Layout, segment: Path, where: int, instead: bytes
+) -> None:
+    """Both batches that it parted are whole; the line feed is put back, so that readers see them."""
+    data = segment.read_bytes()
+    end = ends(segment)[where]
+    segment.write_bytes(data[: end - 1] + instead + data[end:])
+    again(layout)
+    assert left(layout) == all_names()
+    assert segment.read_bytes() == data
+    assert again(layout).messages == []

@@ -197,7 +197,7 @@ class Ingest:
         except DecodeError:
             counts.refused += 1
             raise
-        except OSError:
+        except Exception:
             counts.failed += 1
             raise
         finally:

@@ -55,7 +55,7 @@ class Gate:
 
     def request_id(self, request: RawRequest) -> str:
         """Name of a request: a retried one is byte-identical and gets the same name. 32 hex digits."""
-        digest = blake2b(request.signal.encode(), key=self._request_key, digest_size=16)
+        digest = blake2b(f"{request.signal}/{request.encoding}/".encode(), key=self._request_key, digest_size=16)
         digest.update(request.body)
         return digest.hexdigest()
 

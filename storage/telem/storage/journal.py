@@ -32,6 +32,7 @@ SEGMENT_LIMIT_BYTES = 16 * 1024 * 1024
 """A segment is closed when it reaches this: 17,000 Claude-Code-like rows, counted by a shell in 25 ms."""
 
 _COMMIT = b'{"commit":'
+_COMMIT_END = b"}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,10 +225,19 @@ def scan(data: bytes) -> Iterator[tuple[int, int, Commit | None]]:
             yield start, size, None
             return
         first, commit = _judge(data, start, at, line_end)
+        end = line_end
+        if commit is None:  # the line feed may be what is damaged; the next line then seems to be part of this one
+            close = data.find(_COMMIT_END, at, line_end) + len(_COMMIT_END)
+            if _COMMIT_END in data[at:line_end]:
+                first, commit = _judge(data, start, at, close)
+                end = close if commit else line_end
         if first > start:
             yield start, first, None
-        yield first, line_end, commit
-        start = line_end
+        yield first, end, commit
+        start = end
+        if end < line_end:
+            start += not data.startswith(b'{"', end)
+            yield end, start, None
 
 
 def _judge(data: bytes, start: int, at: int, end: int) -> tuple[int, Commit | None]:

@@ -188,7 +188,7 @@ def mend(layout: Layout, one: Walked, disk: Disk, found: Recovered) -> bool:
     if len(good) == len(one.pieces):
         return bool(good)
     data = path.read_bytes()
-    kept = b"".join(data[start:end] for start, end in good)
+    kept = b"".join(data[start:end].removesuffix(b"\n") + b"\n" for start, end in good)
     if damaged:
         _quarantine(layout, path, disk, data, damaged)
         size = sum(end - start for start, end in damaged)
