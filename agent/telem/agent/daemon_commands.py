@@ -236,6 +236,7 @@ def _print_status(said: dict[str, Any], config: Config) -> None:
         )
     _print_sanitizer(said["sanitizer"])
     _print_forwarding(said.get("forwarding", {}))
+    _print_retention(said["retention"])
     if dropped := {rule: sum(events.values()) for rule, events in said["dropped"].items()}:
         shown = ", ".join(f"{rule} {count}" for rule, count in dropped.items())
         click.echo(f"  left out:  {sum(dropped.values())} records on purpose: {shown}")
@@ -267,6 +268,16 @@ def _print_sanitizer(said: dict[str, Any]) -> None:
     if said["errors"]:
         where = ", ".join(f"{name} {count}" for name, count in said["errors_by_attribute"].items())
         click.echo(f"             {said['errors']} values replaced because of an error: {where}")
+
+
+def _print_retention(said: dict[str, Any]) -> None:
+    limit = f" of {said['size_limit_bytes'] / 1e9:.0f} GB" if said["size_limit_bytes"] else ""
+    listed = said["due"] or said["next"]
+    what = "due now" if said["due"] else "within a week, or next"
+    goes = f"; {what}: {', '.join(sorted({day['day'] for day in listed})[:3])}" if listed else ""
+    click.echo(f"  retention: {_bytes(said['size_bytes'])}{limit}{goes}")
+    if said["error"]:
+        click.secho(f"             {said['error']}", bold=True)
 
 
 def _bytes(number: int) -> str:
