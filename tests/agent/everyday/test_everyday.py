@@ -63,7 +63,7 @@ def test_totals_are_kept_and_survive_a_restart(home: Path) -> None:
         wait_for(lambda: summary(home)["today"].get("requests") == 3)
     with LiveDaemon(home) as daemon:
         send(daemon, 3)
-        wait_for(lambda: summary(home)["today"].get("requests") == 4)
+        wait_for(lambda: summary(home)["today"].get("requests") == 4, 60)
         said = json.loads(telem(home, "top", "--json").stdout)
     assert said["today"]["cost_usd"] == 1.0
     assert said["burn_usd_per_h"] == 1.0

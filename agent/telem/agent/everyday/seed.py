@@ -8,7 +8,6 @@ last hour. The counts are those of `totals.Sum`, in its order.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -23,7 +22,6 @@ from telem.storage.layout import Layout
 
 from .totals import BURN_S, NANO, SESSION_AGE_S, SESSIONS_MAX, SLOT_S, WEEKS_S
 
-NICENESS = 10
 ROWS_MAX = 100_000
 
 _COUNTS = f"""
@@ -89,7 +87,6 @@ def seed(layout: Layout, before_us: int) -> dict[str, Any]:
 
 def main() -> None:
     """Answer on standard output."""
-    os.nice(NICENESS)
     home, before_us = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else time.time_ns() // 1000  # noqa: PLR2004
     sys.stdout.buffer.write(orjson.dumps(seed(Layout(home), before_us)))
 

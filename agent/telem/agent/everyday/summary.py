@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import sys
 import time
 from datetime import datetime
@@ -58,7 +59,9 @@ class Summary:
         self._totals = Totals()
         self._next: Totals | None = None  # counts from where the seed under way ends
         self._changed = True
-        self._seeded_at_s = 0.0
+        self._ready = not _holds_anything(layout)  # until the first seed there is nothing true to write
+        self._seeded_at_s = time.monotonic() if self._ready else -math.inf
+        self._seeding: asyncio.Task[None] | None = None
         self._unsure = False
         self._skipped = False
         self._room = ROWS_A_TICK
@@ -89,40 +92,59 @@ class Summary:
         """Seed, then look every two seconds."""
         self._told.load()
         await asyncio.sleep(FIRST_AFTER_S)
-        while True:
-            try:
-                await self.tick()
-            except Exception:
-                log.exception("the summary could not be kept current; it goes on at the next tick")
-            await asyncio.sleep(EVERY_S)
+        try:
+            while True:
+                try:
+                    await self.tick()
+                except Exception:
+                    log.exception("the summary could not be kept current; it goes on at the next tick")
+                await asyncio.sleep(EVERY_S)
+        finally:
+            await self._stop_seeding()
 
     async def begin_anew(self) -> None:
         """Forget all, and count again from what the store says: something was taken out of it."""
-        self._totals, self._next = Totals(), None
-        self._seeded_at_s, self._changed = 0.0, True
+        await self._stop_seeding()
+        self._totals, self._ready, self._seeded_at_s = Totals(), False, -math.inf
+        await self.tick()
+        if self._seeding is not None:
+            await asyncio.wait([self._seeding])
         await self.tick()
 
     async def tick(self) -> None:
         """One round."""
         self._room = ROWS_A_TICK
-        age_s = time.monotonic() - self._seeded_at_s if self._seeded_at_s else SEED_AGAIN_S
-        if age_s >= (SEED_AFTER_FLOOD_S if self._skipped else SEED_SOON_S if self._unsure else SEED_AGAIN_S):
+        due_s = SEED_AFTER_FLOOD_S if self._skipped else SEED_SOON_S if self._unsure else SEED_AGAIN_S
+        if self._seeding is None and time.monotonic() - self._seeded_at_s >= due_s:
             self._seeded_at_s = time.monotonic()
             self._unsure = self._skipped = False
-            await self._seed()
+            self._seeding = asyncio.create_task(self._seed())
         shown = (datetime.now().astimezone().date().isoformat(), _changed_at(self._layout.budgets))
-        if self._changed or shown != self._shown:
+        if self._ready and (self._changed or shown != self._shown):
             self._changed, self._shown = False, shown
             self._totals.forget(time.time())
             await asyncio.to_thread(self._disk.write, self._layout.statusline, orjson.dumps(self.said()))
             self._tell()
 
+    async def _stop_seeding(self) -> None:
+        if self._seeding is not None:
+            self._seeding.cancel()
+            await asyncio.wait([self._seeding])
+
     async def _seed(self) -> None:
         """Begin anew with what the store says; what is stored meanwhile is counted on top of it."""
-        found = sizes(self._layout, Signal.LOGS)
-        if not found.journal_bytes and not found.parquet_files:
-            return
         self._next = Totals()
+        try:
+            self._next.load(orjson.loads(await self._ask_store()))
+        except (OSError, ValueError, TimeoutError) as error:
+            log.warning("the store could not be asked for its totals, and will be again: %s", error)
+            self._unsure = True
+        else:
+            self._totals, self._ready, self._changed = self._next, True, True
+        finally:
+            self._next = self._seeding = None
+
+    async def _ask_store(self) -> bytes:
         before_us = time.time_ns() // 1000
         command = [sys.executable, "-m", "telem.agent.everyday.seed", str(self._layout.home), str(before_us)]
         process = await asyncio.create_subprocess_exec(
@@ -138,12 +160,8 @@ class Summary:
             raise
         if process.returncode:
             said = errors.decode("utf-8", "replace").strip().splitlines()
-            log.warning("the store could not be asked for its totals: %s", said[-1] if said else process.returncode)
-            self._next = None
-            return
-        self._next.load(orjson.loads(output))
-        self._totals, self._next = self._next, None
-        self._changed = True
+            raise OSError(said[-1] if said else f"status {process.returncode}")
+        return output
 
     def said(self) -> dict[str, Any]:
         """What `statusline.json` holds."""
@@ -168,6 +186,11 @@ class Summary:
                 task = asyncio.create_task(_alert(budgets, standing))
                 self._alerts.add(task)
                 task.add_done_callback(self._alerts.discard)
+
+
+def _holds_anything(layout: Layout) -> bool:
+    found = sizes(layout, Signal.LOGS)
+    return bool(found.journal_bytes or found.parquet_files)
 
 
 def _changed_at(path: Path) -> int:
