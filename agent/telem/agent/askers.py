@@ -10,7 +10,7 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from telem.queries.sandbox.frames import Kind, Question, columns_of
 from telem.queries.sandbox.pool import IDLE_S, Pool
@@ -43,6 +43,8 @@ class Askers:
         self._pool = Pool(layout)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
+        self._answered = 0
+        self._walls: dict[str, Any] = {}
         self._threads = ThreadPoolExecutor(AT_ONCE * 2, "asker")
 
     async def run(self) -> None:
@@ -50,6 +52,10 @@ class Askers:
         while True:
             await asyncio.sleep(min(REAP_EVERY_S, IDLE_S))
             await self._in_thread(self._pool.reap)
+
+    def status(self) -> dict[str, Any]:
+        """What is going on, and which walls the last child has raised: Landlock's version is 0 where there is none."""
+        return {"answered": self._answered, "waiting": self._waiting, "walls": self._walls or None}
 
     async def close(self) -> None:
         """End all children."""
@@ -65,7 +71,7 @@ class Askers:
         """
         await self._turn()
         try:
-            worker = await self._in_thread(self._pool.take, question.limits)
+            worker = await self._worker(question.limits)
             answering = Answering(worker, question, self._threads)
             try:
                 yield answering
@@ -95,8 +101,23 @@ class Askers:
                     rows += (dict(zip(names, row, strict=True)) for row in rows_of(frame.payload))
         return rows
 
+    async def _worker(self, limits: Limits) -> Worker:
+        """A child; whoever is cancelled while it starts leaves it to the next question."""
+        taking = asyncio.ensure_future(self._in_thread(self._pool.take, limits))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            taking.add_done_callback(self._leave)
+            raise
+
+    def _leave(self, taking: asyncio.Future[Worker]) -> None:
+        if not taking.cancelled() and taking.exception() is None:
+            self._pool.give_back(taking.result())
+
     def _finish(self, worker: Worker, answering: Answering) -> None:
         answering.close()
+        self._answered += 1
+        self._walls = worker.walls or self._walls
         self._pool.give_back(worker)
 
     async def _turn(self) -> None:

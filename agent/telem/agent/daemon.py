@@ -271,6 +271,10 @@ class Daemon:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="telem-"))
         grpc = GrpcDoor(self.ingest, folder, config.body_limit_bytes)
         stack.push_async_callback(grpc.stop)
+        self._askers = Askers(self.layout)
+        stack.push_async_callback(self._askers.close)
+        self._access = AccessLog(self.layout, self.disk, self._clean_text)
+        stack.push_async_callback(self._access.close)  # after the doors: their last questions are noted too
         self._doors = Doors()
         stack.push_async_callback(self._doors.close)
         for name in ("HTTP", "gRPC"):
@@ -289,10 +293,6 @@ class Daemon:
             **reserve.routes(self.ingest.committers),
         }
         guard = Guard(port(listener), config.allowed_hosts)
-        self._askers = Askers(self.layout)
-        stack.push_async_callback(self._askers.close)
-        self._access = AccessLog(self.layout, self.disk, self._clean_text)
-        stack.push_async_callback(self._access.close)
         sql = SqlDoor(self._askers, self._access.note, HEADERS)
         metrics = Metrics(self.status, self._askers.rows) if config.metrics else None
         local = Local(guard, Tokens(self.layout, self.disk), actions, sql, metrics).server()
@@ -361,6 +361,7 @@ class Daemon:
             "sanitizer": self._sanitizer_status(),
             "forwarding": self.forwarding.status(),
             "dropped": self.audit.dropped(),
+            "questions": self._askers.status(),
             "retention": self.keeper.retention.status(),
             "budgets": self.summary.budgets(),
             "versions": {name: metadata.version(name) for name in _PACKAGES},

@@ -6,6 +6,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from telem.queries.table import Problem, QueryError
+
 from .folders import fingerprint
 from .worker import Worker
 
@@ -52,7 +54,10 @@ class Pool:
             found = self._warm.pop() if self._warm else None
         for worker in unfit:
             worker.kill()
-        return found or Worker(self._layout, limits)
+        try:
+            return found or Worker(self._layout, limits)
+        except OSError as error:
+            raise QueryError(f"No worker could be started: {error}.", "Ask again later.", Problem.WORKER) from error
 
     def give_back(self, worker: Worker) -> None:
         """Keep a child for the next question, if it is fit for one."""
