@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +22,7 @@ import pyarrow as pa
 
 from telem.sanitize.columns import COLUMNS
 from telem.sanitize.records import Signal
-from telem.storage import intent, manifest, purge
+from telem.storage import intent, manifest
 from telem.storage.closing import close
 from telem.storage.disk import Disk
 from telem.storage.layout import Layout, parquet_name
@@ -90,20 +92,24 @@ def main() -> None:
     began, cpu = time.perf_counter(), time.process_time()
     close(layout, (FIRST + timedelta(days=given.days - 1)).date().isoformat(), Disk())
     closed_s, closed_cpu_s = time.perf_counter() - began, time.process_time() - cpu
-    with duckdb.connect() as connection:
-        paths = [str(path) for path in layout.version(Signal.LOGS).glob("*/*.parquet")]
+    with duckdb.connect(config={"threads": 1, "memory_limit": "256MB"}) as connection:
+        paths = [str(path) for path in sorted(layout.version(Signal.LOGS).glob("*/*.parquet"))[-2:]]
         session = connection.execute(
             "SELECT session_id FROM read_parquet(?, hive_partitioning = true) GROUP BY 1 "
             "ORDER BY count(DISTINCT ingest_day) DESC LIMIT 1",
             [paths],
         ).fetchall()[0][0]
-    began, cpu = time.perf_counter(), time.process_time()
-    said = purge.purge(layout, Disk(), intent.target_of("session", str(session)), lambda _done, _total: None)
+    intent.note(layout, Disk(), intent.target_of("session", str(session)))
+    job = json.dumps({"job": "purge", "home": str(given.home), "digest": ""})
+    began = time.perf_counter()
+    worker = [sys.executable, "-m", "telem.storage.worker"]
+    done = subprocess.run(worker, input=job + "\n", capture_output=True, text=True, check=True)
+    elapsed_s, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    said = json.loads(done.stdout)
     print(json.dumps({
         "rows": given.rows, "purged": said["rows"], "files_rewritten": len(said["files"]),
-        "purge_s": round(time.perf_counter() - began, 2), "purge_cpu_s": round(time.process_time() - cpu, 2),
-        "close_s": round(closed_s, 2), "close_cpu_s": round(closed_cpu_s, 2),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "purge_s": round(elapsed_s, 2), "purge_cpu_s": round(used.ru_utime + used.ru_stime, 2),
+        "peak_mb": used.ru_maxrss // 1024, "close_s": round(closed_s, 2), "close_cpu_s": round(closed_cpu_s, 2),
     }))  # fmt: skip
 
 

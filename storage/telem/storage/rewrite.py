@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 PIECE_BYTES = 64 * 1024 * 1024
 """About this much of a file is held at once, uncompressed."""
 
-PIECE_ROWS_MIN = 1024
+PIECE_ROWS_MIN, PIECE_ROWS_MAX = 1024, ROW_GROUP_ROWS // 3
+"""Whole row groups of Claude-Code-like rows took 520 MB in all, thirds 340; a file that was rewritten has smaller ones."""
 
 
 def rewrite_day(layout: Layout, signal: Signal, day: str, changes: Mapping[Path, Change], disk: Disk) -> None:
@@ -83,6 +84,6 @@ def pieces(path: Path) -> Iterator[pa.Table]:
     with pq.ParquetFile(path) as file:
         sizes = [file.metadata.row_group(number).total_byte_size for number in range(file.num_row_groups)]
         row_bytes = max(1, sum(sizes) // max(1, file.metadata.num_rows))
-        rows = min(ROW_GROUP_ROWS, max(PIECE_ROWS_MIN, PIECE_BYTES // row_bytes))
+        rows = min(PIECE_ROWS_MAX, max(PIECE_ROWS_MIN, PIECE_BYTES // row_bytes))
         for batch in file.iter_batches(batch_size=rows):
             yield pa.Table.from_batches([batch])
