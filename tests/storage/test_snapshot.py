@@ -10,7 +10,8 @@ from tests.storage.homes import DAY, home_of, parquet, record_names, segment
 
 from telem.sanitize.records import Signal
 from telem.storage.disk import Disk
-from telem.storage.snapshot import snapshot
+from telem.storage.layout import Layout
+from telem.storage.snapshot import snapshot, sweep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,3 +77,9 @@ def test_a_home_of_old_without_journals_is_empty(signal: Signal, home: Path) -> 
     shutil.rmtree(layout.journal(signal))
     with snapshot(layout, Disk()) as picture:
         assert picture.segments(signal) == []
+
+
+def test_where_no_picture_was_ever_taken_there_is_nothing_to_remove(home: Path) -> None:
+    """A purge sweeps before any backup was made."""
+    sweep(Layout(home), Disk())
+    assert list(home.iterdir()) == []
