@@ -32,7 +32,7 @@ PIECE_BYTES = 64 * 1024 * 1024
 """About this much of a file is held at once, uncompressed."""
 
 PIECE_ROWS_MIN, PIECE_ROWS_MAX = 1024, ROW_GROUP_ROWS // 3
-"""Whole row groups of Claude-Code-like rows took 520 MB in all, thirds of them 380; a rewritten file has smaller ones."""
+"""Whole row groups of Claude-Code-like rows took 520 MB, thirds of them 380; a rewritten file has smaller ones."""
 
 
 def rewrite_day(layout: Layout, signal: Signal, day: str, changes: Mapping[Path, Change], disk: Disk) -> None:
