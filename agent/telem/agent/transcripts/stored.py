@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING
 from telem.queries.run import run
 from telem.queries.table import Limits
 
-from .facts import TOKENS
+from .facts import TOKENS, Fact
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from telem.storage.layout import Layout
-
-    from .facts import Fact
 
 ANSWERS_MAX = 1_000_000
 MEMORY_MB = 128
@@ -90,8 +88,8 @@ class Stored:
         ids = [found for fact in facts if (found := exported_id(fact))]
         known = {row[0] for row in self._ask(_BY_ID, {"ids": ids, **span})}
         sessions = sorted({fact.session_id for fact in facts})
-        nameless = set(self._ask(_WITHOUT_ID, {"sessions": sessions, **span}))
-        return [fact for fact in facts if exported_id(fact) not in known and not _among(fact, nameless)]
+        nameless = Nameless(self._ask(_WITHOUT_ID, {"sessions": sessions, **span}))
+        return [fact for fact in facts if exported_id(fact) not in known and fact not in nameless]
 
     def unplaced(self, contexts: Sequence[Fact]) -> list[Fact]:
         """Those of sessions of which the client exported something, and no hook told where they work."""
@@ -121,19 +119,28 @@ def stored_key(fact: Fact) -> str:
     return f"{_KINDS[fact.name]}:{exported_id(fact) or ''}" if fact.name in _KINDS else ""
 
 
-def _among(fact: Fact, nameless: set[tuple[object, ...]]) -> bool:
-    """Is it one of those that were exported without an id?"""
-    kind = _KINDS[fact.name]
-    if kind == "api_request":
-        tokens = tuple(fact.values.get(name) for name in TOKENS.values())
-        return any(
-            (kind, fact.session_id, prompt, *tokens) in nameless for prompt in (fact.values.get("prompt.id"), None)
-        )
-    prompt = fact.values.get("prompt.id") if kind == "user_prompt" else None
-    empty = (None,) * len(TOKENS)
-    if kind == "tool_call":
-        return any(row[:2] == (kind, fact.session_id) for row in nameless)
-    return (kind, fact.session_id, prompt, *empty) in nameless
+class Nameless:
+    """What was exported without an id, by what can be compared instead."""
+
+    def __init__(self, rows: Iterable[tuple[object, ...]]) -> None:
+        self._requests: set[tuple[object, ...]] = set()
+        self._prompts: set[tuple[object, object]] = set()
+        self._sessions: set[tuple[object, object]] = set()
+        for kind, session, prompt, *tokens in rows:
+            self._sessions.add((kind, session))
+            if kind == "api_request":
+                self._requests.add((session, *tokens))
+            elif kind == "user_prompt":
+                self._prompts.add((session, prompt))
+
+    def __contains__(self, fact: object) -> bool:
+        """Is it one of them? Nothing tells one tool call from another, so all of such a session are."""
+        if not isinstance(fact, Fact) or (_KINDS[fact.name], fact.session_id) not in self._sessions:
+            return False
+        if fact.name == "api_request":
+            return (fact.session_id, *(fact.values.get(name) for name in TOKENS.values())) in self._requests
+        prompt = fact.values.get("prompt.id")
+        return fact.name == "tool_result" or prompt is None or (fact.session_id, prompt) in self._prompts
 
 
 def _moment(time_ns: int) -> datetime:
