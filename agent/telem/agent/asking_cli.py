@@ -21,6 +21,11 @@ CLICKHOUSE_FORMATS = (
 )  # fmt: skip
 """As `telem.queries.formats` has them; a test compares the two, which spares every start of the program an import."""
 
+if TYPE_CHECKING:
+    _Kind = click.ParamType[float]
+else:
+    _Kind = click.ParamType  # older versions of click have no type to it
+
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
 _UNITS_S = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0}
 
@@ -31,7 +36,7 @@ def add_commands(cli: click.Group) -> None:
         cli.add_command(command)
 
 
-class Span(click.ParamType[float]):
+class Span(_Kind):
     """A time such as `5s`, `500ms`, `1m`."""
 
     name = "span"

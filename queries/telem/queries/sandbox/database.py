@@ -196,7 +196,8 @@ class Answer:
     def arrow(self, size: int) -> Any:
         """A reader of the rows as Arrow record batches; imports pyarrow."""
         try:
-            return self._cursor.to_arrow_reader(size)
+            name = "to_arrow_reader" if hasattr(self._cursor, "to_arrow_reader") else "fetch_arrow_reader"  # DuckDB 1.x
+            return getattr(self._cursor, name)(size)
         except duckdb.Error as error:
             raise explained(error, self._question.limits) from error
 
