@@ -146,7 +146,10 @@ def test_reported_computed_unpriced(tmp_path: Path) -> None:
     assert found.now["unpriced_requests"] == 2
     said = words.provenance(found.now)
     assert "more computed from list prices for 2; 2 without a price, left out" in said
-    assert said[:20].capitalize() in page.page(found)
+    text = page.page(found)
+    assert said[:20].capitalize() in text
+    assert "nothing to compare with" in text
+    assert ">new<" not in text
 
 
 def test_nothing_recorded(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from telem.queries.canned import CLOCK_SKEW
 from telem.queries.run import run
 from telem.queries.table import Limits
 
-from . import questions
+from . import questions, words
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -63,6 +63,10 @@ class Figures:
     def is_empty(self) -> bool:
         """Whether nothing at all happened."""
         return not self.now["events"]
+
+    def moved(self, now: Any, before: Any) -> str:
+        """How a figure moved; nothing where there was nothing before to compare with."""
+        return words.change(now, before) if self.before["events"] else ""
 
 
 def gather(

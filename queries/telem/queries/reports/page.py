@@ -80,12 +80,12 @@ def _head(figures: Figures) -> str:
         ("Prompts", words.count(now["prompts"]), _moved(figures, "prompts")),
         ("People", words.count(now["people"]), _moved(figures, "people")),
         ("Output tokens", words.count(now["output_tokens"]), _moved(figures, "output_tokens")),
-        ("Lines changed", words.count(_lines(now)), words.change(_lines(now), _lines(before))),
+        ("Lines changed", words.count(_lines(now)), figures.moved(_lines(now), _lines(before))),
         ("Commits", words.count(now["commits"]), _moved(figures, "commits")),
         ("Active time", words.hours(now["active_hours"]), _moved(figures, "active_hours")),
     ]
-    moved = words.change(now["cost_usd"], before["cost_usd"])
-    compared = f"{moved} against {words.usd(before['cost_usd'])} in {escape(figures.period.previous().title)}"
+    moved = _moved(figures, "cost_usd")
+    compared = f"{moved} against {words.usd(before['cost_usd'])} before ({escape(figures.period.previous().title)})"
     rows = "".join(
         f'<div><dt>{name}</dt><dd>{value}<span class="moved">{change}</span></dd></div>'
         for name, value, change in facts
@@ -105,7 +105,7 @@ def _lines(row: Row) -> float | None:
 
 
 def _moved(figures: Figures, name: str) -> str:
-    return words.change(figures.now[name], figures.before[name])
+    return figures.moved(figures.now[name], figures.before[name])
 
 
 # -- over time -----------------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def _group_table(figures: Figures, dimension: str) -> str:
             f"<tr><td{faint}>{escape(label)}</td><td>{words.usd(cost)}</td>"
             f'<td class="bars">{charts.share(float(cost or 0) / most)}</td>'
             f"<td>{words.percent(cost, figures.now['cost_usd'], 0)}</td>"
-            f"<td>{words.change(cost, group.before.get('cost_usd'))}</td>"
+            f"<td>{figures.moved(cost, group.before.get('cost_usd'))}</td>"
             f'<td class="wide">{words.count(group.now["requests"])}</td></tr>'
         )
     head = '<th scope="col">Cost</th><th></th><th scope="col">Share</th><th scope="col">Moved</th>'

@@ -89,7 +89,7 @@ def errors(figures: Figures) -> str:
     ]  # fmt: skip
     failures = "".join(
         f'<tr><td class="text">{escape(str(row["text"]))}</td><td>{escape(str(row["part"]))}</td>'
-        f"<td>{words.exact(row['failures'])}</td><td>{words.change(row['failures'], row['failures_before'])}</td></tr>"
+        f"<td>{words.exact(row['failures'])}</td><td>{figures.moved(row['failures'], row['failures_before'])}</td></tr>"
         for row in figures.failures
     )
     tools = "".join(

@@ -57,7 +57,7 @@ def markdown(figures: Figures) -> str:
             label,
             write(figures.now[name]),
             write(figures.before[name]),
-            words.change(figures.now[name], figures.before[name]),
+            figures.moved(figures.now[name], figures.before[name]),
         )
         for name, label, write in _TOTALS
         if figures.now[name] is not None or figures.before[name] is not None
@@ -71,7 +71,7 @@ def markdown(figures: Figures) -> str:
                     words.name(group.name, group.others),
                     words.usd(group.now["cost_usd"]),
                     words.percent(group.now["cost_usd"], figures.now["cost_usd"], 0),
-                    words.change(group.now["cost_usd"], group.before.get("cost_usd")),
+                    figures.moved(group.now["cost_usd"], group.before.get("cost_usd")),
                     words.exact(group.now["requests"]),
                 )
                 for group in groups

@@ -56,7 +56,9 @@ def milliseconds(value: Any) -> str:
 
 def hours(value: Any) -> str:
     """A long duration."""
-    return UNKNOWN if value is None else f"{float(value):,.1f} h"
+    if value is None:
+        return UNKNOWN
+    return f"{float(value):,.1f} h" if float(value) >= 1 else f"{60 * float(value):.0f} min"
 
 
 def change(now: Any, before: Any) -> str:
