@@ -80,11 +80,21 @@ def sanitize_stored(config: Config, *, dry: bool, other: bool, yes: bool, as_jso
 @click.option("--before", default="", metavar="DAY", help="All that happened before a UTC day.")
 @click.option("--all", "everything", is_flag=True, help="All that was stored so far.")
 @click.option("--resume", is_flag=True, help="Finish a purge that was interrupted.")
+@click.option("--on", "hub", metavar="HUB", help="Take it out on a hub this home forwards to, and not here.")
 @click.option("--delete-copies", is_flag=True, help="Delete backups and exports that hold, or may hold, such rows.")
 @click.option("--dry-run", "dry", is_flag=True, help="Say what would go, and leave it.")
 @_yes
 @_as_json
-def purge(config: Config, session: str, user: str, before: str, everything: bool, resume: bool, **options: Any) -> None:
+def purge(
+    config: Config,
+    session: str,
+    user: str,
+    before: str,
+    everything: bool,
+    resume: bool,
+    hub: str | None,
+    **options: Any,
+) -> None:
     """Take out what was stored of a session, a person or a time, for good, also while the daemon runs.
 
     It goes from the journal, Parquet, the rollups and the quarantine, and does not come back: what clients still send
@@ -93,5 +103,10 @@ def purge(config: Config, session: str, user: str, before: str, everything: bool
     """
     from . import purge_commands
 
+    if hub and (resume or options["delete_copies"]):
+        raise click.UsageError("--resume and --delete-copies are for this machine; a hub finishes by itself")
     meant = None if resume else purge_commands.target(config, session, user, before, everything=everything)
+    if hub and meant:
+        purge_commands.purge_on(config, hub, meant, dry=options["dry"], yes=options["yes"], as_json=options["as_json"])
+        return
     purge_commands.purge(config, meant, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import date
+from http.client import OK
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +27,12 @@ from .purging import purge_without_daemon
 
 if TYPE_CHECKING:
     from .config import Config
+    from .forward.destinations import Destination
 
 SCHEMA = 1
+PURGE_TIMEOUT_S = 700.0
+"""A hub gives its command ten minutes."""
+
 DONE = ("rows", "rollup_rows", "files", "segments", "quarantined", "receipt")
 
 
@@ -94,6 +99,42 @@ def purge(config: Config, meant: Target | None, *, dry: bool, yes: bool, as_json
             )
     if as_json:
         click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode())
+
+
+def purge_on(config: Config, name: str, meant: Target, *, dry: bool, yes: bool, as_json: bool) -> None:
+    """Have a hub take it out of what it holds of this member. What is stored here stays.
+
+    Raises:
+        AgentError: the hub cannot be asked, or did not finish.
+    """
+    from . import remote
+
+    destination = remote.hub(config.layout, name)
+    found = _asked_to_purge(destination, meant, dry=True)
+    rows = ", ".join(f"{count} of {signal}" for signal, count in found["found"].items())
+    if not as_json:
+        click.echo(f"On {destination.url}: {rows}; {found['sessions']} sessions in the totals.", err=True)
+    if not dry:
+        if not yes:
+            click.confirm("Take this out there for good?", abort=True, err=True)
+        found = _asked_to_purge(destination, meant, dry=False)
+        if not as_json:
+            total = sum((found.get("rows") or {}).values())
+            click.echo(f"{total} rows taken out there; here nothing was changed.", err=True)
+    if as_json:
+        click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+
+
+def _asked_to_purge(destination: Destination, meant: Target, *, dry: bool) -> dict[str, Any]:
+    from . import remote
+
+    wanted = orjson.dumps({"kind": meant.kind, "value": meant.value, "dry_run": dry})
+    with remote.asked(destination, "POST", "/purge", wanted, PURGE_TIMEOUT_S) as response:
+        said = response.read()
+        if response.status != OK:
+            text = said.decode("utf-8", "replace").strip()
+            raise AgentError(f"{destination.url} answered {response.status}: {text}")
+    return dict(orjson.loads(said))
 
 
 def _count(config: Config, meant: Target) -> dict[str, Any]:

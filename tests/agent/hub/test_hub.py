@@ -19,6 +19,7 @@ from telem.agent.connect import connect
 from telem.agent.errors import AgentError
 from telem.agent.hub.hub import address_of, context_for
 from telem.agent.hub.members import Members, Role
+from telem.agent.hub.purging import flags_of
 from telem.storage.disk import Disk
 from telem.storage.layout import Layout
 
@@ -198,6 +199,37 @@ def test_rows_are_forwarded_once_and_asked_for_from_the_laptop(hub: LiveHub, tmp
         assert "withheld" in told.stderr
         unknown = telem(laptop, "query", *sql, "--on", "nobody")
         assert (unknown.returncode, "There are: lead, team" in unknown.stderr) == (1, True)
+
+
+def test_a_member_purges_on_the_hub_what_is_hers(hub: LiveHub, tmp_path: Path) -> None:
+    ada, adas = hub.add("ada")
+    ben, bens = hub.add("ben")
+    for token in (ada, ben):
+        for session in ("kept", "gone"):
+            assert hub.send(token, session, **{"event.name": "user_prompt", "session.id": session}) == 200
+    laptop = tmp_path / "laptop"
+    (tmp_path / "token").write_text(ada, encoding="ascii")
+    flags = ("--home", str(laptop), "--url", hub.url.geturl(), "--token-file", str(tmp_path / "token"))
+    assert forward("add", "team", *flags).returncode == 0
+    dry = telem(laptop, "purge", "--session", "gone", "--on", "team", "--dry-run")
+    assert "1 of logs" in dry.stderr
+    done = telem(laptop, "purge", "--session", "gone", "--on", "team", "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rows"]["logs"] == 1
+    counts = [hub.ask("POST", "/", token, b"SELECT session_id FROM user_prompts ORDER BY 1")[1] for token in (ada, ben)]
+    assert counts == ["kept\n", "gone\nkept\n"]
+    assert hub.send(ada, "again", **{"event.name": "user_prompt", "session.id": "gone"}) == 200
+    assert hub.ask("POST", "/", ada, b"SELECT count(*) FROM user_prompts")[1] == "1\n"
+    assert adas != bens
+
+
+@pytest.mark.parametrize(
+    "wanted", [None, [], {}, {"kind": "home", "value": "x"}, {"kind": "all", "value": "x"}, {"kind": "session"}]
+)
+def test_a_purge_of_something_else_is_refused(wanted: object) -> None:
+    with pytest.raises(ValueError, match="say one of"):
+        flags_of(wanted)
+    assert flags_of({"kind": "session", "value": "--all"}) == ["--session=--all"]
 
 
 def forward(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -33,6 +33,7 @@ from .houses import Houses
 from .limits import Limits, folder_bytes
 from .members import Members, Role
 from .metrics import hub_text
+from .purging import Purging
 from .team import Team
 
 if TYPE_CHECKING:
@@ -111,9 +112,12 @@ class Hub:
         stack.callback(self.limits.write_visits)
         await self._open_local(stack, f"{sockets}/query")
         self._team = Team(self.members, self.layout.hub_house, self.config.hub_group_size)
-        self.door = Doorkeeper(
-            self.members, self.houses, self.limits, {"GET /team": self._team.answer, "GET /metrics": self._metrics}
-        )
+        actions = {
+            "GET /team": self._team.answer,
+            "GET /metrics": self._metrics,
+            "POST /purge": Purging(self.layout.hub_house).answer,
+        }
+        self.door = Doorkeeper(self.members, self.houses, self.limits, actions)
         factory = self.door.server()
         try:
             server = await asyncio.get_running_loop().create_server(factory, host, port, ssl=tls)
