@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Never
+from typing import TYPE_CHECKING, Any, Never
 
 import pytest
 from hypothesis import given, settings
@@ -267,3 +267,19 @@ def test_a_name_that_promises_a_secret_is_believed(name: str) -> None:
     assert redactor.attribute(name, [secret]) == ["[REDACTED:assignment]"]
     assert redactor.attribute("outer", {name: [secret]}) == {name: ["[REDACTED:assignment]"]}
     assert redactor.memory(name) == {}
+
+
+@pytest.mark.parametrize("place", ["note", "body", "list", "map", "json"])
+def test_a_card_number_is_found_as_a_number_too(place: str) -> None:
+    """In an attribute, a list, a map, and JSON in a string, which stays JSON; a number that is none stays a number."""
+    redactor = Redactor(shipped_policy(), KEY)
+    for number, kept in ((4111111111111111, "[REDACTED:card-number]"), (4111111111111112, 4111111111111112)):
+        value: Any = {"list": [number, 5], "map": {"n": number}, "json": json.dumps({"n": number})}.get(place, number)
+        wanted = {"list": [kept, 5], "map": {"n": kept}, "json": kept}.get(place, kept)
+        clean = redactor.attribute("note", value)
+        if place == "json":
+            assert isinstance(clean, str)
+            assert json.loads(clean) == {"n": wanted}
+        else:
+            assert clean == wanted
+    assert redactor.attribute("input_tokens", 4111111111111111) == 4111111111111111  # kept: a number is expected there

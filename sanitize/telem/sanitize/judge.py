@@ -12,7 +12,7 @@ from .columns import BIT
 from .easy import Easy
 from .lines import plain
 from .policy import Action
-from .redact import DROPPED
+from .redact import CARD_NUMBERS, DROPPED
 from .shape import NOWHERE, Form, plan
 from .verdict import AS_TEXT, SAME
 from .wire import attributes_of, pair_of, raw_of
@@ -151,7 +151,7 @@ class Judge:
             kept: Any = known.get(value)  # type: ignore[arg-type]  # a str, here and below
             if kept is None:
                 kept = judge(value)  # type: ignore[arg-type]
-        elif passes and kind in _NUMBERS:
+        elif passes and kind in _NUMBERS and not (kind is int and value in CARD_NUMBERS):
             kept = value
         else:
             kept = self._redactor.attribute(key, value)

@@ -43,6 +43,9 @@ DEPTH_MAX = 16
 CODE_CHARS_MIN = 16
 """A path and contents in JSON are longer, and so is a fenced block."""
 
+CARD_NUMBERS = range(10**14, 10**16)
+"""Integers with as many digits as a payment card's: the only numbers that are looked at as texts are."""
+
 SHORT_KEY_CHARS = 5
 """No secret is as short as that, and most names in JSON are."""
 
@@ -266,10 +269,10 @@ class Redactor:
             if isinstance(value, (bytes, list, dict)):
                 return handler(_dump(value))
             return handler(str(value)) if rule.action is Action.HASH else value
-        if isinstance(value, (bool, int, float)):
-            return value
         if isinstance(value, bytes):
             return self._bytes(key, value)
+        if rule.action is Action.KEEP and isinstance(value, (bool, int, float)):
+            return value
         return self._walk(self.name(key), value, 0, key)
 
     def _bytes(self, key: str, value: bytes) -> bytes:
@@ -326,6 +329,9 @@ class Redactor:
             if self._contents.active and len(value) > CODE_CHARS_MIN:
                 value = self._without_code(where, value)
             return self.scanner.clean(value, lambda rule: self._note(rule, where))
+        if type(value) is int and value in CARD_NUMBERS:
+            clean = self.scanner.clean(str(value), lambda rule: self._note(rule, where))
+            return value if clean == str(value) else clean
         if depth >= DEPTH_MAX:
             return value if isinstance(value, (bool, int, float, type(None))) else self._too_deep(where, value)
         if isinstance(value, list):
