@@ -16,6 +16,7 @@ from tests.otlp import logs, raw
 from tests.wire import ask
 
 from telem.agent import audit as audit_module
+from telem.agent import policies as policies_module
 from telem.agent.policies import OFF_WARNING, load_policy
 from telem.queries.run import run
 from telem.sanitize.policy import PolicyError
@@ -250,3 +251,30 @@ def test_names_of_attributes_are_clean_in_counts(home: Path) -> None:
         assert MAIL not in telem(home, "status", "--json").stdout
     assert MAIL not in "".join(path.read_text() for path in live.layout.audit.iterdir())
     assert run(live.layout, "FROM sanitizer_audit").rows
+
+
+async def until(what: Any, seconds: float = 10.0) -> None:
+    end = asyncio.get_running_loop().time() + seconds
+    while not what():
+        assert asyncio.get_running_loop().time() < end
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_change_is_noticed_with_and_without_word_from_the_system(
+    told: bool, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within moments, though nobody looks for hours; where the system says nothing, at the next look."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise OSError(28, "no space left for watches")
+
+    monkeypatch.setattr(policies_module, "LOOK_EVERY_S", 3_600.0)
+    monkeypatch.setattr(policies_module, "SETTLE_S", 0.1)
+    if not told:
+        monkeypatch.setattr("watchfiles.awatch", refuse)
+    async with running(config_for(home)) as daemon:
+        await asyncio.sleep(0.3)  # the watch is set up in a thread
+        for profile in (Profile.STRICT, Profile.STANDARD):
+            (home / "sanitize.toml").write_text(f'profile = "{profile}"\n')
+            await until(lambda profile=profile: daemon.ingest.gate.redactor.policy.profile is profile)
