@@ -287,3 +287,13 @@ def test_rows_of_an_older_program_lack_columns(here: Layout, home: Path, batch: 
     pq.write_table(pq.read_table(path, partitioning=None).drop_columns(["sample_ratio", "source"]), path)
     add(here, archive_of(there, home / "a.tar.zst"))
     assert record_names(here) == ["a", "b", "c", "x"]
+
+
+def test_what_happened_before_a_purged_time_does_not_come_back(here: Layout, home: Path, batch: MakeBatch) -> None:
+    """However another machine came to know it."""
+    there = home_of(home / "before")
+    segment(there, 1, batch("x"), batch("y"))
+    key = bytes(32)
+    tombstones.add_before(here, Disk(), 1 << 60)
+    done = add(here, archive_of(there, home / "b.tar.zst"), tombs=tombstones.read(here, key))
+    assert (done.added, done.purged) == ({"logs": 0}, {"logs": 2})

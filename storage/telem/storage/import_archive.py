@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from telem.sanitize.columns import COLUMNS, SCHEMA_VERSION, Type
 from telem.sanitize.pseudonym import is_stand_in
 from telem.sanitize.records import Signal
-from telem.sanitize.tombs import IMPORTED, SESSION, USER, USER_COLUMNS, Tombs
+from telem.sanitize.tombs import SESSION, USER, USER_COLUMNS, Tombs
 
 from . import archive, rollups
 from .archive import ArchiveError, silent
@@ -204,12 +204,12 @@ def _purged(connection: duckdb.DuckDBPyConnection, tombs: Tombs) -> str:
     """An SQL condition that is true for rows that must not come back."""
     if not tombs:
         return "false"
-    conditions = [f"(source = {quote(IMPORTED)} AND epoch_us(time) < {tombs.before_us})"]
+    conditions = [f"epoch_us(time) < {tombs.before_us}"] if tombs.before_us else []
     for kind, column in ((SESSION, "session_id"), *((USER, column) for column in USER_COLUMNS)):
         found = connection.execute(f"SELECT DISTINCT {column} FROM incoming WHERE {column} IS NOT NULL").fetchall()
         if held := tombs.held(kind, (str(value) for (value,) in found)):
             conditions.append(f"{column} IN ({', '.join(map(quote, held))})")
-    return " OR ".join(conditions)
+    return " OR ".join(conditions) or "false"
 
 
 def _from_file(signal: Signal, path: Path) -> str:
