@@ -167,6 +167,8 @@ def test_coordinators_are_told_of_groups_and_members_of_nobody(hub: LiveHub) -> 
     assert 'claude_code_cost_usage_USD_total{model=""} 1.0' in metrics
     assert 'team_cost_usage_USD_total{model="(other)"} 1.0' in metrics
     assert "opus" not in metrics
+    noted = [json.loads(line) for line in hub.ask("GET", "/team/access", tokens[1])[1].splitlines()]
+    assert [(one["caller"], one["outcome"]) for one in noted[:2]] == [("ada", "refused"), ("coordinator", "answered")]
     for wrong in ("format=xml", "dimension=user", "since=yesterday"):
         assert hub.ask("GET", f"/team?{wrong}", coordinator)[0] == 400
 

@@ -21,11 +21,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiohttp import web
 
+from telem.agent.access_log import AccessLog
 from telem.agent.errors import AgentError, PortError
 from telem.agent.guard import Guard
 from telem.agent.local import Local
 from telem.agent.metrics import CONTENT_TYPE
 from telem.agent.tokens import Tokens
+from telem.storage import access
 from telem.storage.disk import Disk
 
 from .doorkeeper import Doorkeeper
@@ -50,6 +52,7 @@ WAKE_EVERY_S = 24 * 3600.0
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 DOOR_GRACE_S = 3.0
+ACCESS_SHOWN = 1000
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +89,8 @@ class Hub:
         async with contextlib.AsyncExitStack() as stack:
             self._take_directory(stack)
             await self._open(stack)
-            stack.push_async_callback(_cancel, asyncio.create_task(self._keep_house()))
+            for loop in (self._keep_house(), self.access.run()):
+                stack.push_async_callback(_cancel, asyncio.create_task(loop))
             self._announce(stack)
             await self._stop.wait()
             log.info("stopping")
@@ -111,9 +115,12 @@ class Hub:
         self.limits = Limits(self.layout.hub_house, self.layout.hub_visits, self.disk)
         stack.callback(self.limits.write_visits)
         await self._open_local(stack, f"{sockets}/query")
-        self._team = Team(self.members, self.layout.hub_house, self.config.hub_group_size)
+        self.access = AccessLog(self.layout, self.disk, lambda text: text)  # no words of members are in it
+        stack.push_async_callback(self.access.close)
+        self._team = Team(self.members, self.layout.hub_house, self.config.hub_group_size, self.access.note)
         actions = {
             "GET /team": self._team.answer,
+            "GET /team/access": self._team_access,
             "GET /metrics": self._metrics,
             "POST /purge": Purging(self.layout.hub_house).answer,
         }
@@ -138,6 +145,13 @@ class Hub:
         stack.push_async_callback(local.shutdown, DOOR_GRACE_S)
         stack.callback(server.close)
         self.endpoints["query"] = f"unix:{path}"
+
+    async def _team_access(self, _member: Member, _request: web.BaseRequest) -> web.StreamResponse:
+        """Tell any member who asked about the team: the last questions, as JSON lines."""
+        await asyncio.to_thread(self.access.write)
+        noted = await asyncio.to_thread(lambda: [said for _, _, said in access.lines(self.layout) if said])
+        text = b"".join(orjson.dumps(said) + b"\n" for said in noted[-ACCESS_SHOWN:])
+        return web.Response(body=text, content_type="application/x-ndjson", headers={"Cache-Control": "no-store"})
 
     async def _metrics(self, member: Member, _request: web.BaseRequest) -> web.StreamResponse:
         """Answer Prometheus, with a token of a coordinator or an admin."""

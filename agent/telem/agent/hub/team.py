@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from telem.agent.asked import Asked
 from telem.agent.errors import AgentError
 from telem.queries.render import render
 from telem.queries.run import run
-from telem.queries.table import Limits, QueryError
+from telem.queries.table import Limits, Problem, QueryError
 from telem.queries.team import ALL, DIMENSIONS, FIGURES_SQL, Gathered, figures_of, gather, team_table
 from telem.storage.layout import Layout
 
@@ -53,10 +54,14 @@ class Team:
     Args:
         home_of: the folder of a member, by id.
         group_size: the smallest group whose figures are shown.
+        note: writes down who asked; every member may read it.
     """
 
-    def __init__(self, members: Members, home_of: Callable[[str], Path], group_size: int) -> None:
+    def __init__(
+        self, members: Members, home_of: Callable[[str], Path], group_size: int, note: Callable[[Asked], None]
+    ) -> None:
         self._members = members
+        self._note = note
         self._home_of = home_of
         self._group_size = group_size
         self._gathering = asyncio.Lock()
@@ -64,7 +69,19 @@ class Team:
         self._gathered_at_s = 0.0
 
     async def answer(self, member: Member, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer a coordinator; anybody else is refused."""
+        """Answer a coordinator; anybody else is refused. Either is written down."""
+        asked = Asked(member.name, "team", f"GET {request.path_qs}", request.query.get("format", "json"))
+        try:
+            answered = await self._answer(member, request)
+            asked.problem = "" if answered.status == HTTPStatus.OK else Problem.REFUSED
+        except BaseException:
+            asked.problem = Problem.FAILED
+            raise
+        finally:
+            self._note(asked)
+        return answered
+
+    async def _answer(self, member: Member, request: web.BaseRequest) -> web.Response:
         if member.role is Role.MEMBER:
             return _text(HTTPStatus.FORBIDDEN, "the team's figures are for coordinators; your own are at /")
         form, dimension = request.query.get("format", "json"), request.query.get("dimension")
