@@ -12,7 +12,9 @@ WITH calls AS (
     FROM (
         SELECT *, attributes ->> '$.tool_parameters' AS parameters
         FROM events
-        WHERE ingest_day >= $since_day AND time >= $since AND event_type = 'tool_call'
+        WHERE
+            ingest_day >= $since_day AND time >= $since
+            AND event_type = 'tool_call' AND tool_name = 'Bash'
     ) AS ran
 )
 
