@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from tests.shared_machine.schema import FOLDER, SCHEMA, text
+from tests.shared_machine.schema import CLUSTER, FOLDER, SCHEMA, cluster_text, text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +74,18 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_schema_file_is_current() -> None:
     assert SCHEMA.read_text(encoding="utf-8") == text(), "write it anew: python -m tests.shared_machine.schema"
+
+
+def test_the_schema_for_several_machines_is_current_and_parses(tmp_path: Path) -> None:
+    """There is no second machine here: the engine reads the statements, and does not run them."""
+    assert CLUSTER.read_text(encoding="utf-8") == cluster_text(), "write it anew: python -m tests.shared_machine.schema"
+    told = split(cluster_text())
+    quoted = [statement.replace("\\", "\\\\").replace("'", "\\'") for statement in told]
+    answers = ask(tmp_path, [f"SELECT formatQuery('{statement}') AS f" for statement in quoted])
+    assert [answer["error"] for answer in answers if "error" in answer] == []
+    tables = [statement for statement in told if statement.startswith("CREATE TABLE")]
+    assert sum("ENGINE = Replicated" in statement for statement in tables) * 2 == len(tables)
+    assert all("ON CLUSTER telemetry" in statement for statement in told if statement.startswith("CREATE"))
 
 
 def test_roles_policies_and_quotas_are_statements_this_engine_knows(tmp_path: Path) -> None:
