@@ -29,6 +29,7 @@ from telem.sanitize.redact import Redactor
 from telem.sanitize.tombs import Tombs
 from telem.storage import tombstones
 from telem.storage.disk import Disk
+from telem.storage.formats import mark_format
 from telem.storage.inventory import sizes
 from telem.storage.journal import Journal
 from telem.storage.keys import load_key
@@ -151,6 +152,7 @@ class Daemon:
     async def _live(self, stack: contextlib.AsyncExitStack, handed: list[Handed]) -> None:
         """One life, until it is time to leave. There is another when a successor fails."""
         self.disk.sign(self._lock)
+        mark_format(self.layout, self.disk)
         waiting = self._open_journals(stack)
         await self._open_doors(stack)
         retention = Retention(self.layout, self.disk, limits_of(self.config))

@@ -7,6 +7,7 @@ Exception
 ├── OSError                     the medium refuses
 │   └── DiskFullError (storage)
 ├── ConfigError (config)        a setting cannot be used
+├── FormatError (storage)       a newer program wrote the folder
 ├── LockedError (storage)       another daemon has this directory
 ├── KeyFileError (storage)      the key file is not one of ours
 ├── PolicyError, RuleError, PatternError, NoiseError (sanitize)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from telem.storage.formats import check_format
+
 from .config import SETTINGS, load
 
 if TYPE_CHECKING:
@@ -21,7 +23,9 @@ def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
         @functools.wraps(function)
         def call(**given: Any) -> None:
             flags = {setting.name: given.pop(setting.name) for setting in chosen}
-            function(load(flags), **given)
+            config = load(flags)
+            check_format(config.layout)
+            function(config, **given)
 
         for setting in reversed(chosen):
             call = click.option(setting.flag, setting.name, help=f"{setting.sentence} [{setting.env}]")(call)

@@ -88,8 +88,12 @@ def days_in_journal(layout: Layout, signal: Signal) -> set[str]:
 
 
 def runs_of_day(layout: Layout, signal: Signal, day: str) -> list[list[ParquetFile]]:
-    """Files of a day whose segments follow one another: a merged name claims every segment between its numbers."""
-    ordered = [file for file in parquet_files(layout, signal) if file.day == day]
+    """Files of a day whose segments follow one another: a merged name claims every segment between its numbers.
+
+    Only those of the present schema version; older ones stay as they are.
+    """
+    folder = layout.day(signal, day)
+    ordered = [file for file in parquet_files(layout, signal) if file.path.parent == folder]
     runs = [ordered[:1]] if ordered else []
     for before, file in pairwise(ordered):
         if file.first == before.last + 1:

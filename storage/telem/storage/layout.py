@@ -1,6 +1,7 @@
 """Every path and file name below the data directory (pure).
 
 <home>/
+  format                              the format of this folder; a program that does not know it leaves it alone
   LOCK                                one daemon per directory, held for life
   WORKER                              held by the worker that is at work
   daemon.json                         what the running daemon says of itself (pid, ports, start)
@@ -79,6 +80,10 @@ class Layout:
     """Paths below one home directory."""
 
     home: Path
+
+    @property
+    def format(self) -> Path:
+        return self.home / "format"
 
     @property
     def lock(self) -> Path:

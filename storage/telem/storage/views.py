@@ -22,8 +22,9 @@ from telem.sanitize.records import Signal
 from . import access
 from . import rollups as rolled
 from .audit import TABLES
+from .formats import missing_in, version_of, versions
 from .rollups import SERIES_COLUMNS, USAGE_COLUMNS, Rollups
-from .schema import attributes_sql, column_list, journal_columns, journal_select, sql_type
+from .schema import attributes_sql, journal_columns, journal_select, sql_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -216,9 +217,15 @@ def _journal(signal: Signal, source: str, rollups: Rollups) -> str:
     )
 
 
-def _parquet(signal: Signal, source: str) -> str:
+def _parquet(signal: Signal, source: str, version: int) -> str:
+    """The rows of files of one schema version, with NULL for the columns that it does not have."""
+    missing = missing_in(version, signal)
+    columns = ", ".join(
+        f'NULL::{sql_type(column)} AS "{column.name}"' if column.name in missing else f'"{column.name}"'
+        for column in COLUMNS[signal]
+    )
     return (
-        f"SELECT {column_list(signal)}, ingest_day FROM read_parquet({source}, hive_partitioning = true, "
+        f"SELECT {columns}, ingest_day FROM read_parquet({source}, hive_partitioning = true, "
         "hive_types = {'ingest_day': DATE})"
     )
 
@@ -229,11 +236,17 @@ def _shell_relation(layout: Layout, signal: Signal, cutoff: str, rollups: Rollup
     The rows of the last days and the list of segments they came from are one materialized scan, so neither can be newer
     than the other; a retired segment is emptied before it is removed, so a listed file is always there to be opened.
     """
-    parquet = _parquet(signal, glob_of(str(layout.version(signal, SCHEMA_VERSION)), "*/*.parquet"))
+    there = [one for one in versions() if one == SCHEMA_VERSION or layout.version(signal, one).is_dir()]
+    globs = {one: glob_of(str(layout.version(signal, one)), "*/*.parquet") for one in there}
+
+    def parquet(condition: str) -> str:
+        return "\nUNION ALL ".join(f"{_parquet(signal, globs[one], one)} WHERE {condition}" for one in there)
+
+    recent, older = parquet(f"ingest_day >= DATE '{cutoff}'"), parquet(f"ingest_day < DATE '{cutoff}'")
     journal = _journal(signal, glob_of(str(layout.journal(signal)), "s-*.ndjson"), rollups)
     return (
-        f"WITH recent AS MATERIALIZED ({parquet} WHERE ingest_day >= DATE '{cutoff}')\n"
-        f"{parquet} WHERE ingest_day < DATE '{cutoff}'\n"
+        f"WITH recent AS MATERIALIZED ({recent})\n"
+        f"{older}\n"
         f"UNION ALL SELECT * FROM recent\n"
         f"UNION ALL {journal} AND seg NOT IN (SELECT seg FROM recent)"
     )
@@ -282,9 +295,13 @@ def _access(source: str | None) -> str:
 
 
 def _worker_relation(signal: Signal, files: Files, rollups: Rollups) -> str:
-    parts = []
-    if files.parquet:
-        parts.append(_parquet(signal, "[" + ", ".join(map(quote, files.parquet)) + "]"))
+    by_version: dict[int, list[str]] = {}
+    for path in files.parquet:
+        by_version.setdefault(version_of(path), []).append(path)
+    parts = [
+        _parquet(signal, "[" + ", ".join(map(quote, paths)) + "]", version)
+        for version, paths in sorted(by_version.items())
+    ]
     if files.segments:
         parts.append(_journal(signal, "[" + ", ".join(map(quote, files.segments)) + "]", rollups))
     return "\nUNION ALL ".join(parts) or _nothing(signal)
