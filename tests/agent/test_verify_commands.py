@@ -59,3 +59,19 @@ def test_a_daemon_puts_aside_at_its_start_what_nobody_can_read(home: Path) -> No
         telem(home, "compact")
         assert shell(home, "SELECT count(*) AS n FROM raw_logs") == [{"n": 3}]
         assert telem(home, "verify", "--deep").returncode == 0
+
+
+def test_the_catalog_is_made_anew_where_the_folder_was_moved_to(live: LiveDaemon, tmp_path: Path) -> None:
+    """With a daemon, and without one: a folder that was moved, opened by a shell before any daemon has seen it."""
+    filled(live)
+    ask(live.port("otlp_http"), numbered(LOGS, "d"))
+    live.layout.catalog.unlink()
+    assert telem(live.home, "catalog", "rebuild").returncode == 0
+    assert shell(live.home, "SELECT count(*) AS n FROM raw_logs") == [{"n": 4}]
+    live.stop()
+    moved = tmp_path / "elsewhere [1]"
+    live.home.rename(moved)
+    said = json.loads(telem(moved, "catalog", "rebuild", "--json").stdout)
+    live.home.mkdir()
+    assert said["catalog"] == str(moved / "telemetry.duckdb")
+    assert shell(moved, "SELECT count(*) AS n FROM raw_logs") == [{"n": 4}]

@@ -217,6 +217,21 @@ def rotate(config: Config, keep_old: bool) -> None:
     identity_commands.rotate(config, keep_old=keep_old)
 
 
+@cli.group(cls=WithDefault)
+def catalog() -> None:
+    """Look after telemetry.duckdb and telemetry.sql, the views of any shell; the word `rebuild` may be left out."""
+
+
+@catalog.command()
+@with_settings()
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with a schema version.")
+def rebuild(config: Config, as_json: bool) -> None:
+    """Write them anew from the files that are there, as after a move of the folder; with or without a daemon."""
+    from . import catalog_commands
+
+    catalog_commands.rebuild(config, as_json=as_json)
+
+
 @cli.group()
 def selftest() -> None:
     """Try on this machine what is promised."""
