@@ -26,10 +26,10 @@ def forward() -> None:
 @click.option("--url", required=True, help="Where to; https, or http on this machine. /v1/logs and so on is added.")
 @click.option(
     "--kind",
-    type=click.Choice(["hub", "otlp"]),
+    type=click.Choice(["hub", "otlp", "clickhouse"]),
     default="hub",
     show_default=True,
-    help="hub is another telem-agent; otlp is any other receiver.",
+    help="hub is another telem-agent; otlp any other receiver of OTLP; clickhouse a ClickHouse over HTTP.",
 )
 @click.option("--signals", help="Which, with commas: logs,metrics,traces.  [default: all]")
 @click.option("--since", help="Only what happened since then: 2026-01-31, or now.  [default: all that is stored]")
@@ -54,6 +54,10 @@ def forward() -> None:
 )
 @click.option("--deny", "attributes_deny", multiple=True, help="This attribute does not leave; repeatable.")
 @click.option("--event-type", "event_types", multiple=True, help="Only log records of this type or name; repeatable.")
+@click.option("--database", help="ClickHouse: the database.  [default: telemetry]")
+@click.option("--user", help="ClickHouse: the user.  [default: default]")
+@click.option("--password-file", help="ClickHouse: file that holds the user's password.")
+@click.option("--no-create", is_flag=True, help="ClickHouse: do not make tables that are missing.")
 @click.option("--aggregates-only", is_flag=True, help="Only totals of finished days leave, never a row.")
 @_as_json
 def add(config: Config, name: str, as_json: bool, **chosen: Any) -> None:

@@ -46,6 +46,8 @@ def add(config: Config, name: str, chosen: Mapping[str, Any], *, as_json: bool) 
             f"there is a destination {name!r} already", f"Edit {layout.forward / name}.toml, or remove it."
         )
     values = {key: value for key, value in chosen.items() if value not in (None, "", (), False)}
+    if values.pop("no_create", False):
+        values["create"] = False
     if "signals" in values:
         values["signals"] = tuple(word.strip() for word in values["signals"].split(","))
     if values.get("since") == "now":
@@ -152,9 +154,14 @@ def preview(config: Config, name: str, limit: int) -> None:
         Signal.METRICS: ExportMetricsServiceRequest,
         Signal.TRACES: ExportTraceServiceRequest,
     }
-    follower = follower_of(config.layout, destinations.read(config.layout, name), None)
+    destination = destinations.read(config.layout, name)
+    follower = follower_of(config.layout, destination, None)
     shown = False
     for signal, rows in follower.preview(limit):
+        if destination.kind == "clickhouse":
+            click.echo(orjson.dumps({"signal": signal.value, "rows": _inserted(follower, signal, rows)}).decode())
+            shown = True
+            continue
         request = requests[signal].FromString(follower.body(signal, rows))
         click.echo(
             orjson.dumps({"signal": signal.value, "request": MessageToDict(request)}, option=orjson.OPT_INDENT_2)
@@ -162,6 +169,20 @@ def preview(config: Config, name: str, limit: int) -> None:
         shown = True
     if not shown:
         click.echo("There is nothing to send at the moment.", err=True)
+
+
+def _inserted(follower: Any, signal: Signal, rows: list[Any]) -> list[Any]:
+    """What the Parquet files of the inserts hold, by table."""
+    import io
+
+    import pyarrow.parquet as pq
+
+    found = []
+    for row in rows:
+        insert = follower.body(signal, [row])
+        (one,) = pq.read_table(io.BytesIO(insert.data)).to_pylist()
+        found.append({"table": insert.table, "row": orjson.loads(orjson.dumps(one, default=str))})
+    return found
 
 
 def pause(config: Config, name: str) -> None:
@@ -192,10 +213,11 @@ def remove(config: Config, name: str, *, yes: bool) -> None:
 
 def test(config: Config, name: str, *, as_json: bool) -> bool:
     """Send an empty request for each signal; True when all are taken."""
-    from .forward.sender import Sender, Verdict
+    from .forward.sender import Verdict
+    from .forward.worker import sender_of
 
     destination = destinations.read(config.layout, name)
-    sender = Sender(destination)
+    sender = sender_of(config.layout, destination)
     found = {signal: sender.send(Signal(signal), b"") for signal in destination.signals}
     sender.close()
     if as_json:

@@ -41,6 +41,7 @@
   forward/<name>.toml                 a destination that rows are forwarded to, and what may leave
   cursors/<name>.json                 how far a destination has got, and how it is with it
   cursors/<name>.<signal>.<n>.done    ids of the rows of segment n and following that it has
+  cursors/<name>.<signal>.sending     ids of the insert that is under way, where it must be repeated as it was
   cursors/<name>.rejected.ndjson      ids of the rows it refused, and why
   cursors/<name>.series.json          running totals, where it wants them instead of increments
   snapshots/<token>/                  what a backup or an export is reading; gone when it ends

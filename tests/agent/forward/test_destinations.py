@@ -43,7 +43,7 @@ def test_what_is_written_is_what_is_read(home: Path) -> None:
         ("x", {"url": "http://127.0.0.1.example.org"}, "--insecure"),
         ("x", {"url": "https://me:secret@hub.example.org"}, "credentials go into a file"),
         ("x", {"url": URL + "/?token=a"}, "credentials go into a file"),
-        ("x", {"kind": "kafka"}, "kind is one of hub, otlp"),
+        ("x", {"kind": "kafka"}, "kind is one of hub, otlp, clickhouse"),
         ("x", {"signals": ("logs", "profiles")}, "no signal 'profiles'"),
         ("x", {"signals": ()}, "no signal is left"),
         ("x", {"token_file": "a", "token_env": "B"}, "not both"),
@@ -51,6 +51,8 @@ def test_what_is_written_is_what_is_read(home: Path) -> None:
         ("x", {"since": "last week"}, "since is a day"),
         ("x", {"content": "some"}, "content is one of keep, drop"),
         ("x", {"temporality": "delta"}, "temporality is one of"),
+        ("x", {"database": "a; DROP"}, "database is a name"),
+        ("x", {"kind": "clickhouse", "aggregates_only": True}, "are for OTLP"),
     ],
 )
 def test_what_cannot_be_used_is_refused(name: str, options: dict[str, Any], message: str) -> None:

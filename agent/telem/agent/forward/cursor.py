@@ -93,6 +93,20 @@ class Cursor:
         except FileNotFoundError:
             return ""
 
+    def under_way(self, signal: Signal) -> list[str]:
+        """Ids of the rows of the last request that was begun."""
+        try:
+            return self._under_way(signal).read_text(encoding="ascii").split()
+        except FileNotFoundError:
+            return []
+
+    def begin(self, signal: Signal, ids: list[str]) -> None:
+        """Note what is about to be sent, so that the very same request can be sent again."""
+        self._disk.write(self._under_way(signal), "".join(f"{one}\n" for one in ids).encode("ascii"))
+
+    def _under_way(self, signal: Signal) -> Path:
+        return self._folder / f"{self._name}.{signal}.sending"
+
     def pause(self, why: str) -> None:
         """Send nothing until somebody says so."""
         self._disk.write(self._paused_path, f"{why}\n".encode())

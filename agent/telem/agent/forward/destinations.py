@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from telem.storage.disk import Disk
     from telem.storage.layout import Layout
 
-KINDS = ("hub", "otlp")
+KINDS = ("hub", "otlp", "clickhouse")
 CONTENT = ("keep", "drop")
 TEMPORALITIES = ("stored", "cumulative")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -32,7 +32,8 @@ class Destination:
     """One destination and what may leave for it.
 
     Args:
-        kind: `hub` is another telem-agent, told each row's id; `otlp` is anything that takes OTLP/HTTP.
+        kind: `hub` is another telem-agent, told each row's id; `otlp` is anything that takes OTLP/HTTP; `clickhouse` is
+            a ClickHouse, in the tables of the OpenTelemetry Collector's exporter.
         since: rows from before are not sent; empty means everything that is stored.
         token_file, token_env: where the bearer token stands; never the token itself.
         header_file: further headers, `Name: value` a line, for backends that want keys of their own.
@@ -42,6 +43,8 @@ class Destination:
         attributes_allow: if any, only these attributes leave; `*` stands for anything.
         attributes_deny: these do not.
         event_types: if any, only log records of these types or names.
+        database, user, password_file: where in ClickHouse, and as whom.
+        create: make database, tables and views there if they are missing.
         aggregates_only: only the totals of finished days leave, never a row.
     """
 
@@ -63,6 +66,10 @@ class Destination:
     attributes_deny: tuple[str, ...] = ()
     event_types: tuple[str, ...] = ()
     aggregates_only: bool = False
+    database: str = "telemetry"
+    user: str = ""
+    password_file: str = ""
+    create: bool = True
 
     @property
     def since_us(self) -> int:
@@ -102,6 +109,10 @@ def check(destination: Destination) -> Destination:
     _check_url(destination, where)
     if destination.since:
         _moment(destination.since)
+    if not re.fullmatch(r"[A-Za-z_]\w*", destination.database, re.ASCII):
+        raise ConfigError(f"{where}: database is a name of letters, digits and _; this is {destination.database!r}")
+    if destination.kind == "clickhouse" and (destination.aggregates_only or destination.temporality == "cumulative"):
+        raise ConfigError(f"{where}: aggregates_only and cumulative are for OTLP; ClickHouse adds up by itself")
     return destination
 
 

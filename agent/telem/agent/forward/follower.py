@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 from telem.sanitize.records import Signal
 from telem.storage.sequence import JournalTail, next_unit, parquet_rows, reserved
 
 from . import aggregates
+from .clickhouse import ClickHouseEncoder, table_of
 from .cumulative import Cumulative
 from .cursor import PENDING_MAX, Cursor, now
 from .encode import Encoder
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from .outgoing import Outgoing
 
 BATCH_ROWS = 1_000
+INSERT_ROWS = 10_000
+"""Of one insert into ClickHouse, which prefers few large ones."""
+
 BODY_LIMIT_BYTES = 8 * 1024 * 1024
 """Of one request before compression; a longer one is halved. Receivers take 64 MiB, and some only 4 after gzip."""
 
@@ -67,7 +71,7 @@ class Follower:
         disk: Disk,
         destination: Destination,
         outgoing: Outgoing,
-        send: Callable[[Signal, bytes], Answer],
+        send: Callable[[Signal, Any], Answer],
         agent_id: str,
         is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -80,8 +84,11 @@ class Follower:
         self.cursor = Cursor(layout, disk, destination.name)
         self._signals = [Signal.LOGS] if self._aggregates_only else [Signal(name) for name in destination.signals]
         said_id = "" if destination.kind == "hub" else agent_id  # a hub is told in a header, and by the token
-        self._encoders = {
-            signal: Encoder(signal, with_row_ids=destination.with_row_ids(signal), agent_id=said_id)
+        self._in_clickhouse = destination.kind == "clickhouse"
+        self._encoders: dict[Signal, Encoder | ClickHouseEncoder] = {
+            signal: ClickHouseEncoder(signal, layout.cursors)
+            if self._in_clickhouse
+            else Encoder(signal, with_row_ids=destination.with_row_ids(signal), agent_id=said_id)
             for signal in self._signals
         }
         self._cumulative: Cumulative | None = None
@@ -178,12 +185,27 @@ class Follower:
         for chunk in chunks:
             fresh = [row for row in chunk if row["id"] not in done.ids]
             leaving = self._outgoing.rows(signal, fresh)
-            for start in range(0, len(leaving), BATCH_ROWS):
+            for rows in self._batches(signal, leaving):
                 if self._is_stopping():
                     self._tails.pop(signal, None)
                     return False
-                self._deliver(signal, leaving[start : start + BATCH_ROWS], done)
+                self._deliver(signal, rows, done)
         return True
+
+    def _batches(self, signal: Signal, rows: list[Row]) -> Iterator[list[Row]]:
+        """Rows for one request each. What was under way when we were killed comes first, alone, as it was."""
+        if not self._in_clickhouse:
+            yield from (rows[start : start + BATCH_ROWS] for start in range(0, len(rows), BATCH_ROWS))
+            return
+        under_way = set(self.cursor.under_way(signal))
+        rows = sorted(rows, key=lambda row: (row["id"] not in under_way, table_of(signal, row)))
+        while rows:
+            again = sum(1 for _ in takewhile(lambda row: row["id"] in under_way, rows))
+            table = table_of(signal, rows[0])
+            size = again or sum(1 for _ in takewhile(lambda row: table_of(signal, row) == table, rows[:INSERT_ROWS]))  # noqa: B023
+            batch, rows = rows[:size], rows[size:]
+            self.cursor.begin(signal, [row["id"] for row in batch])
+            yield batch
 
     def _deliver(self, signal: Signal, rows: list[Row], done: Done) -> None:
         cumulative = self._cumulative if signal is Signal.METRICS else None
@@ -289,7 +311,7 @@ class Follower:
             if found:
                 yield signal, found[:limit]
 
-    def body(self, signal: Signal, rows: Sequence[Row]) -> bytes:
+    def body(self, signal: Signal, rows: Sequence[Row]) -> Any:
         """The request that would carry these rows."""
         sent: Sequence[Any] = rows
         if self._cumulative and signal is Signal.METRICS:

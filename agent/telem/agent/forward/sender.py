@@ -79,6 +79,19 @@ _LATER = (408, 425, 429, 500, 502, 503, 504)
 _STOP = (401, 402, 403, 404, 405, 407, 410, 421, 451, 501, 505)
 
 
+def connection_of(destination: Destination) -> http.client.HTTPConnection:
+    """A connection to a destination, not opened yet.
+
+    Raises:
+        ConfigError: a certificate cannot be read.
+    """
+    url = urlsplit(destination.url)
+    host, port = url.hostname or "", url.port
+    if url.scheme == "https":
+        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=_tls(destination))
+    return http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+
+
 class Sender:
     """Talks to one destination.
 
@@ -87,8 +100,7 @@ class Sender:
     """
 
     def __init__(self, destination: Destination, agent_id: str = "", now_s: Callable[[], float] = time.time) -> None:
-        url = urlsplit(destination.url)
-        self._base = url.path.rstrip("/")
+        self._base = urlsplit(destination.url).path.rstrip("/")
         self._now_s = now_s
         self._headers = {**headers_of(destination), "Content-Type": PROTOBUF, "User-Agent": "telem-agent"}
         if destination.kind == "hub" and agent_id:
@@ -101,6 +113,7 @@ class Sender:
             )
         else:
             self._connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+        self._connection = connection_of(destination)
 
     def send(self, signal: Signal, body: bytes) -> Answer:
         """Send one export request. A connection that was closed while it lay idle is opened anew, once."""
@@ -207,7 +220,7 @@ def headers_of(destination: Destination) -> dict[str, str]:
     """
     headers = {}
     if destination.header_file:
-        for line in _text(destination.header_file).splitlines():
+        for line in text_of(destination.header_file).splitlines():
             name, colon, value = line.partition(":")
             if line.strip() and not colon:
                 raise ConfigError(f"{destination.header_file}: a line is `Name: value`")
@@ -215,7 +228,7 @@ def headers_of(destination: Destination) -> dict[str, str]:
                 headers[name.strip()] = value.strip()
     token = ""
     if destination.token_file:
-        token = _text(destination.token_file).strip()
+        token = text_of(destination.token_file).strip()
         if not token:
             raise ConfigError(f"{destination.token_file} holds no token")
     elif destination.token_env:
@@ -227,7 +240,12 @@ def headers_of(destination: Destination) -> dict[str, str]:
     return headers
 
 
-def _text(path: str) -> str:
+def text_of(path: str) -> str:
+    """What a file of credentials holds.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     try:
         return Path(path).expanduser().read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:

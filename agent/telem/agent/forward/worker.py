@@ -27,6 +27,7 @@ from telem.storage.layout import Layout
 from telem.storage.sequence import stamp
 
 from . import destinations
+from .clickhouse import ClickHouseSender
 from .cursor import Cursor, paused_path
 from .follower import DeliveryError, Follower
 from .outgoing import Outgoing
@@ -43,7 +44,10 @@ NICENESS = 5
 
 
 def follower_of(
-    layout: Layout, destination: Destination, sender: Sender | None, is_stopping: Callable[[], bool] = lambda: False
+    layout: Layout,
+    destination: Destination,
+    sender: Sender | ClickHouseSender | None,
+    is_stopping: Callable[[], bool] = lambda: False,
 ) -> Follower:
     """A follower as this machine is set up."""
 
@@ -54,6 +58,17 @@ def follower_of(
     send = sender.send if sender else nothing
     outgoing = Outgoing(destination, content)
     return Follower(layout, Disk(), destination, outgoing, send, agent_id(layout), is_stopping)
+
+
+def sender_of(layout: Layout, destination: Destination) -> Sender | ClickHouseSender:
+    """What talks to a destination of this kind.
+
+    Raises:
+        ConfigError: its credentials cannot be read.
+    """
+    if destination.kind == "clickhouse":
+        return ClickHouseSender(destination)
+    return Sender(destination, agent_id(layout))
 
 
 def agent_id(layout: Layout) -> str:
@@ -78,7 +93,7 @@ def run(
         if cursor.paused:
             return {"state": "paused", "error": cursor.paused}
         destination = destinations.read(layout, name)
-        with closing(Sender(destination, agent_id(layout))) as sender:
+        with closing(sender_of(layout, destination)) as sender:
             follower = follower_of(layout, destination, sender, stopping)
             if retry:
                 return {"state": "idle", "sent": follower.retry()}

@@ -1,0 +1,169 @@
+"""ClickHouse's engine behind a thin HTTP front: what is stored here is stored there, once."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.otlp import GOLDENS, golden
+from tests.storage.homes import asked, home_of, parquet, segment
+
+from telem.agent.forward import destinations, follower
+from telem.agent.forward.cursor import Cursor
+from telem.agent.forward.destinations import Destination
+from telem.agent.forward.worker import run
+from telem.sanitize.decode import decode
+from telem.storage.disk import Disk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.storage.conftest import MakeBatch
+
+    from telem.sanitize.gate import Gate
+    from telem.storage.layout import Layout
+
+pytest.importorskip("chdb")
+PASSWORD = "s3cret"
+
+
+@contextlib.contextmanager
+def clickhouse(folder: Path, *cut: int) -> Iterator[int]:
+    """A front in a process of its own; yields its port."""
+    script = Path(__file__).with_name("clickhouse_front.py")
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(folder), *map(str, cut)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin
+    assert process.stdout
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait(20)
+
+
+def there(port: int, sql: str) -> list[list[Any]]:
+    """Rows of a question asked over there."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", "/?database=telemetry", sql.encode(), {"X-ClickHouse-Key": PASSWORD})
+    response = connection.getresponse()
+    text = response.read().decode()
+    connection.close()
+    assert response.status == 200, text
+    return [list(json.loads(line).values()) for line in text.splitlines()]
+
+
+def destine(layout: Layout, port: int, tmp_path: Path, **options: Any) -> None:
+    password = tmp_path / "password"
+    password.write_text(f"{PASSWORD}\n")
+    url = f"http://127.0.0.1:{port}"
+    destinations.write(
+        layout, Disk(), Destination("there", "clickhouse", url, **({"password_file": str(password)} | options))
+    )
+
+
+def until_done(layout: Layout) -> int:
+    """How many lives it took."""
+    for number in range(1, 20):
+        said = run(layout, "there", linger_s=0, parent=False)
+        if said["state"] == "idle":
+            return number
+        assert said["state"] == "later", said
+    raise AssertionError("it does not end")
+
+
+TABLES = ("otel_logs", "otel_traces", "otel_metrics_sum", "otel_metrics_gauge", "otel_metrics_histogram")
+
+
+def test_the_exporter_s_tables_hold_every_captured_record(home: Path, gate: Gate, tmp_path: Path) -> None:
+    """Made where they were missing; as many rows, the same sums in the views on top, ids in the attributes."""
+    layout = home_of(home)
+    for number, name in enumerate(GOLDENS, 1):
+        request = golden(name)
+        made = gate.sanitize(decode(request), gate.request_id(request))
+        (parquet if number < len(GOLDENS) else segment)(layout, number, made)
+    with clickhouse(tmp_path) as port:
+        destine(layout, port, tmp_path)
+        assert until_done(layout) == 1
+        for table in TABLES:
+            ((expected,),) = asked(layout, f"SELECT count(*) FROM {table}")
+            assert there(port, f"SELECT count() FROM {table}") == [[expected]], table
+        sums = "sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), count(DISTINCT session_id)"
+        expected_sums = list(asked(layout, f"SELECT {sums} FROM api_requests")[0])
+        assert [int(value) for value in there(port, f"SELECT {sums} FROM api_requests")[0]] == expected_sums
+        ids = {row[0] for row in there(port, "SELECT LogAttributes['telem.row_id'] FROM otel_logs")}
+        assert ids == {row[0] for row in asked(layout, "SELECT id FROM raw_logs")}
+        assert run(layout, "there", linger_s=0, parent=False)["sent"] == 0
+
+
+def test_lost_answers_double_nothing(home: Path, batch: MakeBatch, tmp_path: Path, monkeypatch: Any) -> None:
+    """The same insert comes again with the same token, also when further rows have come meanwhile."""
+    monkeypatch.setattr(follower, "INSERT_ROWS", 10)
+    layout = home_of(home)
+    segment(layout, 1, batch(*(f"a{number}" for number in range(25))))
+    with clickhouse(tmp_path, 2, 4, 6) as port:  # the first one finds no table
+        destine(layout, port, tmp_path, signals=("logs",))
+        lives = 0
+        said: dict[str, Any] = {}
+        while said.get("state") != "idle":
+            said = run(layout, "there", linger_s=0, parent=False)
+            assert said["state"] in ("idle", "later"), said
+            lives += 1
+            segment(layout, 1 + lives, batch(*(f"b{lives}-{number}" for number in range(7)))) if lives < 4 else None
+        assert lives == 4
+        ((expected,),) = asked(layout, "SELECT count(*) FROM raw_logs")
+        until_done(layout)
+        found = there(port, "SELECT count(), uniqExact(LogAttributes['telem.row_id']) FROM otel_logs")
+        assert found == [[expected, expected]]
+
+
+def test_a_wrong_password_stops_it_and_missing_tables_may_not_be_made(
+    home: Path, batch: MakeBatch, tmp_path: Path
+) -> None:
+    """Both with the words of the server."""
+    layout = home_of(home)
+    segment(layout, 1, batch("a"))
+    with clickhouse(tmp_path) as port:
+        destine(layout, port, tmp_path, create=False)
+        assert run(layout, "there", linger_s=0, parent=False)["state"] == "paused"
+        Cursor(layout, Disk(), "there").resume()
+        destine(layout, port, tmp_path, password_file="")
+        said = run(layout, "there", linger_s=0, parent=False)
+        assert (said["state"], "Authentication" in said["error"]) == ("paused", True)
+        Cursor(layout, Disk(), "there").resume()
+        destine(layout, port, tmp_path)
+        until_done(layout)
+        assert there(port, "SELECT count() FROM otel_logs") == [[1]]
+
+
+def test_what_is_no_clickhouse_is_not_believed(home: Path, batch: MakeBatch, tmp_path: Path) -> None:
+    """A page that answers 200 to everything."""
+
+    class Portal(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>Please sign in</html>")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    layout = home_of(home)
+    segment(layout, 1, batch("a"))
+    with HTTPServer(("127.0.0.1", 0), Portal) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        destine(layout, server.server_port, tmp_path)
+        said = run(layout, "there", linger_s=0, parent=False)
+        server.shutdown()
+    assert (said["state"], "no ClickHouse" in said["error"]) == ("later", True)
