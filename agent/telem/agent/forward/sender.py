@@ -88,7 +88,7 @@ def connection_of(destination: Destination) -> http.client.HTTPConnection:
     url = urlsplit(destination.url)
     host, port = url.hostname or "", url.port
     if url.scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=_tls(destination))
+        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context_of(destination))
     return http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
 
 
@@ -105,14 +105,6 @@ class Sender:
         self._headers = {**headers_of(destination), "Content-Type": PROTOBUF, "User-Agent": "telem-agent"}
         if destination.kind == "hub" and agent_id:
             self._headers[AGENT_HEADER] = agent_id
-        host, port = url.hostname or "", url.port
-        self._connection: http.client.HTTPConnection
-        if url.scheme == "https":
-            self._connection = http.client.HTTPSConnection(
-                host, port, timeout=TIMEOUT_S, context=context_of(destination)
-            )
-        else:
-            self._connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
         self._connection = connection_of(destination)
 
     def send(self, signal: Signal, body: bytes) -> Answer:
