@@ -54,6 +54,8 @@ def fill(layout: Layout, batch: MakeBatch) -> Layout:
     layout.audit.mkdir()
     layout.audit_month("2026-01").write_text("{}\n")
     layout.token.write_text("secret\n")
+    (layout.home / "tokens.json").write_text("secret\n")
+    (layout.home / "sql_history").write_text("secret\n")
     return layout
 
 
