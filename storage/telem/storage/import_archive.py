@@ -30,7 +30,7 @@ from .backup import key_ids
 from .inventory import covered_segments, parquet_files
 from .journal import segments
 from .layout import parquet_name, parquet_span
-from .parquet import ROW_GROUP_ROWS, ParquetFileWriter
+from .parquet import ParquetFileWriter
 from .schema import journal_columns, journal_select, order_of, sql_type
 from .snapshot import scratch
 from .views import quote
@@ -42,10 +42,13 @@ if TYPE_CHECKING:
     from .disk import Disk
     from .layout import Layout
 
-CHUNK_ROWS = 500_000
+CHUNK_ROWS = 200_000
 """Files of the archive are taken together up to this many rows, which become one Parquet file."""
 
-MEMORY_LIMIT_MB = 384
+JUDGED_ROWS = 32_768
+"""Rows that are sanitized at once, and a row group; the day's merging makes them larger."""
+
+MEMORY_LIMIT_MB = 256
 LINE_BYTES_MAX = 16 * 1024 * 1024
 
 
@@ -133,7 +136,7 @@ class Importer:
             f"{_once(connection)} ORDER BY {order_of(signal)}"
         )
         with ParquetFileWriter(signal, target, self._disk) as writer:
-            for batch in relation.to_arrow_reader(ROW_GROUP_ROWS):
+            for batch in relation.to_arrow_reader(JUDGED_ROWS):
                 writer.write(self._judge(signal, pa.Table.from_batches([batch])))
         return target
 

@@ -87,14 +87,16 @@ def _runs(rows: Sequence[Row], members: tuple[str, ...]) -> Iterator[list[Row]]:
         yield run
 
 
-_RARE = (
-    "severity_number",
-    "severity_text",
-    "otlp_event_name",
-    "trace_id",
-    "span_id",
-    "dropped_attributes_count",
-    "flags",
+_RARE = frozenset(
+    (
+        "severity_number",
+        "severity_text",
+        "otlp_event_name",
+        "trace_id",
+        "span_id",
+        "dropped_attributes_count",
+        "flags",
+    )
 )
 _TIMES = Struct("<BQBQ")
 _TIME = Struct("<BQ")
@@ -112,7 +114,7 @@ def _log(row: Row) -> bytes:
         head = _TIMES.pack(_AT_1, time, _AT_11, observed)
     if (body := row.get("body")) is not None:
         head += _body_bytes(body, row.get("body_type") == "json")
-    return head + _rare(row) if any(name in row for name in _RARE) else head
+    return head if _RARE.isdisjoint(row) else head + _rare(row)
 
 
 @lru_cache(maxsize=256)
