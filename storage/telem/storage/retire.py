@@ -33,15 +33,21 @@ def retire(
         age_s: how long a published file has been there. Without it the file's time is asked, and believed.
     """
     ages_s: dict[int, float] = {}
+    folders: dict[int, Path] = {}
+    synced: set[Path] = set()
     for file in parquet_files(layout, signal):
         age = age_s(file.path) if age_s else now_s - file.path.stat().st_mtime
         ages_s |= dict.fromkeys(range(file.first, file.last + 1), age)
+        folders |= dict.fromkeys(range(file.first, file.last + 1), file.path.parent)
     retired = 0
     for number, path in segments(layout, signal):
         if number not in ages_s:
             continue
         found = path.stat()
         if found.st_size and ages_s[number] >= GRACE_S:
+            if folders[number] not in synced:  # its publishing may have failed to, and to take the name back as well
+                disk.sync_directory(folders[number])
+                synced.add(folders[number])
             _empty(path, disk)
             retired += 1
         elif not found.st_size and now_s - found.st_mtime >= REMOVE_AFTER_S:
