@@ -40,7 +40,7 @@ SEED_SOON_S = 300.0
 SEED_AFTER_FLOOD_S = 60.0
 """Between two seeds: usually, when something was stored that only the store can judge, when rows were not counted."""
 
-ROWS_A_TICK = 2_000
+ROWS_A_TICK = 500
 """Counting takes some 10 µs a row, a good part of what storing one takes: more are left to the next seed."""
 
 SEED_TIMEOUT_S = 120.0
