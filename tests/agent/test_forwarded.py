@@ -81,6 +81,17 @@ async def test_an_id_that_is_none_is_an_attribute_like_any(home: Path) -> None:
     assert "/" not in "".join(row["id"] for row in journal_rows(home))
 
 
+async def test_noise_was_judged_where_the_row_comes_from(home: Path) -> None:
+    """The second start-up record of a session is noise; one that another agent kept is kept."""
+    noise = {"event.name": "managed_settings_resolved", "session.id": "s"}
+    rows = [
+        {"record.name": name, **noise, **extra} for name, extra in (("a", {}), ("b", {}), ("c", {ROW_ID: row_id(7)}))
+    ]
+    async with running(config_for(home, accept_row_ids=1)) as daemon:
+        await accept(daemon, raw(Signal.LOGS, logs(*rows, body="claude_code.managed_settings_resolved")))
+    assert names(journal_rows(home)) == ["a", "c"]
+
+
 async def test_an_ordinary_agent_chooses_its_ids_itself(home: Path) -> None:
     async with running(config_for(home)) as daemon:
         await accept(daemon, request(1), request(1, at=1))

@@ -257,9 +257,8 @@ class Daemon:
         self.disk.write(self.layout.daemon, orjson.dumps(self._said()))
 
     def _gates(self, policy: Policy) -> tuple[Gate, Gate]:
-        admit: Callable[[Row, Signal], bool] = Admit(policy.admission, self._key, self._tombs, self._dropped)
-        if self._seen is not None:
-            admit = Forwarded(admit, self._seen)
+        judged = Admit(policy.admission, self._key, self._tombs, self._dropped)
+        admit: Callable[[Row, Signal], bool] = judged if self._seen is None else Forwarded(judged, self._seen)
         return Gate(Redactor(policy, self._key), self._key, admit), Gate(Redactor(policy, self._key), self._key, admit)
 
     def _clean_text(self, text: str) -> str:

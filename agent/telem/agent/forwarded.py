@@ -10,8 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from telem.sanitize.admit import Admit
     from telem.sanitize.records import Row, Signal
     from telem.storage.seen import Seen
 
@@ -24,12 +23,15 @@ _ID = re.compile(r"[0-9a-f]{20}")
 class Forwarded:
     """Stands before the other judgements of a finished row.
 
+    A row with an id has passed the rules against noise, and the sampling, where it comes from. Judged again here,
+    where other rows of its session came first, some would be left out that are kept there.
+
     Args:
-        admit: the next judgement.
+        admit: the judgements.
         seen: the ids that came last.
     """
 
-    def __init__(self, admit: Callable[[Row, Signal], bool], seen: Seen) -> None:
+    def __init__(self, admit: Admit, seen: Seen) -> None:
         self._admit = admit
         self._seen = seen
         self.repeated = 0
@@ -43,4 +45,5 @@ class Forwarded:
                 self.repeated += 1
                 return False
             row["id"] = given
+            return self._admit.survives(row, signal)
         return self._admit(row, signal)

@@ -58,10 +58,16 @@ class Admit:
         self._begun: dict[str, None] = {}
         self._ranks: dict[str, int] = {}
 
-    def __call__(self, row: Row, signal: Signal) -> bool:
-        """Tell whether the row is stored; one of a sampled type is told its ratio."""
+    def survives(self, row: Row, signal: Signal) -> bool:
+        """Tell whether a row is none of what was purged: all that is asked of one another agent let pass."""
         if self.tombs and self.tombs.covers(row):
             self._count(row, signal, PURGED)
+            return False
+        return True
+
+    def __call__(self, row: Row, signal: Signal) -> bool:
+        """Tell whether the row is stored; one of a sampled type is told its ratio."""
+        if not self.survives(row, signal):
             return False
         if signal is Signal.METRICS:
             return True
