@@ -13,8 +13,10 @@ import orjson
 import pytest
 from tests.daemons import LiveDaemon
 
+from telem.agent import asking
 from telem.agent.config import Config, load
 from telem.agent.daemon import Daemon
+from telem.queries import run as questions
 from telem.sanitize.decode import decode
 from telem.sanitize.gate import Gate
 from telem.sanitize.policy import shipped_policy
@@ -31,6 +33,14 @@ KEY = bytes(range(32))
 
 def _temporary() -> Path:
     return Path(tempfile.mkdtemp(prefix="telem-"))
+
+
+@pytest.fixture(autouse=True)
+def _ask_oneself() -> Iterator[None]:
+    """Commands that ran in this process have decided who answers its questions; the next test decides anew."""
+    yield
+    questions.use(questions.by_own_children)
+    asking._hub = None
 
 
 @pytest.fixture

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from tests.queries import golden
 
 from telem.queries.export import Wanted, _without_nul, check, export_to_file, export_to_stream, postgresql_ddl
 from telem.queries.run import run
 from telem.queries.table import Limits, QueryError
+from telem.storage import access
 from telem.storage.disk import Disk
 from telem.storage.views import view_names
 
@@ -47,6 +49,17 @@ def test_every_table_can_be_exported_as_text(store: Layout, table: str, tmp_path
         assert len(list(csv.DictReader(file))) == expected
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["a.csv", "a.jsonl"]
     assert (tmp_path / "a.csv").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_access_log_is_exported_too(home: Path) -> None:
+    """It lies beside the rows, in files that are added to."""
+    layout = golden.empty(home / "home")
+    access.append(layout, Disk(), [{"caller": "ada", "statement": "SELECT 1"}, {"caller": "ada", "rows": 7}])
+    lines = [json.loads(line) for line in export(layout, Wanted("access_log", "jsonl")).splitlines()]
+    assert [(line["caller"], line["statement"], line["rows"]) for line in lines] == [
+        ("ada", "SELECT 1", None),
+        ("ada", None, 7),
+    ]
 
 
 @pytest.mark.parametrize("table", ["events", "metrics", "otel_traces", "sessions"])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import duckdb
 
 from telem.sanitize.records import Signal
-from telem.storage import audit, rollups
+from telem.storage import access, audit, rollups
 from telem.storage.snapshot import snapshot
 from telem.storage.views import Files, quote, view_names, worker_sql
 
@@ -193,9 +193,10 @@ def _export(
 
 
 def _others(layout: Layout) -> Iterator[Path]:
-    """What the views read beside the rows: counts, and the totals of closed days."""
+    """What the views read beside the rows: counts, questions, and the totals of closed days."""
     for table in audit.TABLES:
         yield from audit.months(layout, table)
+    yield from access.files(layout)
     in_force = rollups.read(layout)
     if in_force.version:
         yield layout.rollups_manifest
@@ -214,6 +215,7 @@ def _opened(picture: Snapshot, table: str, *, imported: bool) -> Iterator[duckdb
         in_force = rollups.read(picture.layout)
         totals = rollups.files(picture.layout, in_force) if in_force.version else None
         counts = {found.folder: [str(path) for path in audit.months(picture.layout, found)] for found in audit.TABLES}
+        counts["access_log"] = [str(path) for path in access.files(picture.layout) if path.stat().st_size]
         for statement in worker_sql(files, table, counts, imported=imported, rollups=in_force, totals=totals):
             connection.execute(statement)
         yield connection

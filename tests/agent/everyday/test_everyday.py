@@ -182,7 +182,7 @@ def test_feedback_is_recorded_by_hand(live: LiveDaemon, tmp_path: Path) -> None:
     """For the latest session or a named one, sanitized, as `validation_result`; without a session it says so."""
     env = {"CLAUDE_CONFIG_DIR": str(tmp_path)}
     none = telem(live.home, "feedback", "approve", env=env)
-    assert (none.returncode, "--session" in none.stderr) == (1, True)
+    assert (none.returncode, "--session" in none.stderr) == (1, True), none.stderr
     send(live, 1)
     token = "ghp_9gSvT4mQx2LwZ7kRb1NfYc8HdJ3pUa6eVt0W"  # made up
     assert telem(live.home, "feedback", "modify", "less", "of", token, env=env).returncode == 0
