@@ -49,6 +49,8 @@ lock: ## renew requirements.lock from the ranges in pyproject.toml
 	$(VENV)-lock/bin/python -m pip install --quiet uv
 	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --upgrade --group dev pyproject.toml --output-file requirements.lock
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url \
+		--no-header --no-annotate --constraint requirements.lock pyproject.toml --output-file optional-docker/requirements.lock
 
 clean: ## remove what was built here; data folders are not touched
 	rm -rf $(VENV) $(VENV)-lock build dist .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*

@@ -18,7 +18,7 @@ import orjson
 from telem.sanitize.records import Signal
 from telem.storage.layout import Layout
 
-READY_S = 20.0
+READY_S = 60.0
 CLI = (sys.executable, "-m", "telem")
 DUCKDB = Path(sys.executable).with_name("duckdb")
 
@@ -120,8 +120,8 @@ def names(rows: list[dict[str, Any]]) -> list[str]:
     return [row["attributes"]["record.name"] for row in rows]
 
 
-def wait_for(condition: Any, timeout_s: float = 20.0) -> None:
-    """Return when the condition holds."""
+def wait_for(condition: Any, timeout_s: float = 60.0) -> None:
+    """Return when the condition holds. Slow machines take their time; only a failure waits to the end."""
     end_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < end_s, "it did not happen in time"

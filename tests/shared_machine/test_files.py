@@ -7,6 +7,9 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import tomllib
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,6 +73,51 @@ def test_every_variable_has_a_default_and_stands_in_the_template() -> None:
 def test_every_setting_of_the_hub_is_one() -> None:
     known = {setting.env for setting in SETTINGS}
     assert set(re.findall(r"TELEM_AGENT_\w+", COMPOSE)) - {"TELEM_AGENT_VERSION"} <= known
+
+
+def copied() -> list[str]:
+    """What the Dockerfile takes from the repository."""
+    lines = re.findall(r"^COPY (?!--from)(.+) \S+$", (FOLDER / "Dockerfile").read_text(), re.MULTILINE)
+    return [source for line in lines for source in line.split()]
+
+
+def test_the_image_s_requirements_are_the_program_s_own_and_locked() -> None:
+    """Every direct dependency with a version and hashes, the same as elsewhere, and nothing of the tests."""
+    here, everywhere = (
+        dict(re.findall(r"^([a-z0-9-]+)==(\S+)", path.read_text(), re.MULTILINE))
+        for path in (FOLDER / "requirements.lock", FOLDER.parent / "requirements.lock")
+    )
+    project = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[>=; ]", dependency)[0] for dependency in project["dependencies"]}
+    assert wanted <= here.keys()
+    assert here.items() <= everywhere.items()
+    assert not here.keys() & {"pytest", "ruff", "chdb", "mypy", "hypothesis"}
+    text = (FOLDER / "requirements.lock").read_text()
+    assert len(re.findall(r"==\S+.* \\\n    --hash=", text)) == len(here)
+    assert "http" not in text.replace("aiohttp", "")
+
+
+def test_what_the_image_copies_is_there_and_is_enough(tmp_path: Path) -> None:
+    """The wheel that is built of it has every file of the rooms."""
+    for source in copied():
+        there = FOLDER.parent / source
+        assert there.exists(), source
+        if there.is_dir():
+            shutil.copytree(there, tmp_path / source, ignore=shutil.ignore_patterns("__pycache__"))
+        elif "optional-docker" not in source:
+            shutil.copy(there, tmp_path)
+    built = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path), cwd=tmp_path)
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("telem/")}
+    rooms = [FOLDER.parent / room for room in ("agent", "queries", "sanitize", "storage")]
+    expected = {
+        path.relative_to(room).as_posix()
+        for room in rooms
+        for path in (room / "telem").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert inside == expected
 
 
 def test_images_are_pinned() -> None:

@@ -11,7 +11,7 @@ import click
 import orjson
 
 from telem.sanitize.records import Signal
-from telem.storage.disk import Disk
+from telem.storage.disk import Disk, LockedError
 from telem.storage.inventory import parquet_files
 from telem.storage.journal import segments
 
@@ -193,9 +193,10 @@ def pause(config: Config, name: str) -> None:
 
 
 def resume(config: Config, name: str) -> None:
-    """Let it go on."""
+    """Let it go on, at once also if it waits after a failure."""
     destinations.read(config.layout, name)
     Cursor(config.layout, Disk(), name).resume()
+    (config.layout.forward / f"{name}.toml").touch()  # as if it had been edited
     click.echo(f"{name} goes on.", err=True)
 
 
@@ -207,8 +208,23 @@ def remove(config: Config, name: str, *, yes: bool) -> None:
     if not yes:
         click.confirm(f"Forget {name} and how far it got? Added again, it begins with all that is stored", abort=True)
     path.unlink()
+    _when_nobody_sends(config.layout, name)
     Cursor(config.layout, Disk(), name).remove()
     click.echo(f"{name} is gone; what it has received stays there.", err=True)
+
+
+def _when_nobody_sends(layout: Layout, name: str) -> None:
+    """Its process ends after the request under way, and would note what came of that."""
+    end_s = time.monotonic() + RETRY_WAIT_S
+    while time.monotonic() < end_s:
+        try:
+            Disk().lock(layout.cursors / f"{name}.lock").release()
+        except LockedError:
+            time.sleep(0.1)
+        except FileNotFoundError:
+            return
+        else:
+            return
 
 
 def test(config: Config, name: str, *, as_json: bool) -> bool:

@@ -13,6 +13,7 @@ from telem.agent.forward.cursor import Cursor
 from telem.agent.forward.destinations import Destination
 from telem.agent.forward.dispatcher import CAP_S, Dispatcher, gap_s
 from telem.storage.disk import Disk
+from telem.storage.sequence import stamp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,11 +75,12 @@ async def test_a_day_of_a_dead_destination_is_some_hundred_attempts(layout: Layo
 async def test_what_is_new_is_sent_at_once_and_quiet_costs_nothing(layout: Layout, batch: MakeBatch) -> None:
     """One start for what there is, none while nothing changes, one more for what comes."""
     dispatcher = Scripted(layout)
-    dispatcher.answer = {"state": "idle"}
+    dispatcher.answer = {"state": "idle", "seen": stamp(layout)}
     for _ in range(20):
         await dispatcher.tick()
     assert len(dispatcher.starts) == 1
     segment(layout, 2, batch("b"))
+    dispatcher.answer = {"state": "idle", "seen": stamp(layout)}
     for _ in range(20):
         await dispatcher.tick()
     assert len(dispatcher.starts) == 2
@@ -97,6 +99,35 @@ async def test_whoever_mended_something_need_not_wait(layout: Layout) -> None:
     await dispatcher.tick()
     assert len(dispatcher.starts) >= before + 1
     assert dispatcher.status()["there"]["error"] == "down"
+
+
+@pytest.mark.parametrize("answer", [{"state": "paused", "error": "401"}, {"state": "idle", "seen": None}])
+async def test_nothing_stands_still_after_a_pause_that_nobody_saw(layout: Layout, answer: dict[str, Any]) -> None:
+    """A process ended because of a pause, and the owner was quicker to resume than we are to look."""
+    dispatcher = Scripted(layout)
+    dispatcher.answer = answer
+    await dispatcher.tick()
+    dispatcher.answer = {"state": "idle", "seen": stamp(layout)}
+    await dispatcher.tick()
+    await dispatcher.tick()
+    assert len(dispatcher.starts) == 2
+    assert dispatcher.status()["there"]["state"] == "idle"
+
+
+async def test_a_paused_destination_costs_no_process_and_says_why(layout: Layout) -> None:
+    """From the first look on; what is resumed is no longer shown as stopped, even before it has answered."""
+    dispatcher = Scripted(layout)
+    Disk().directory(layout.cursors)
+    Cursor(layout, Disk(), "there").pause("wrong token")
+    for _ in range(5):
+        await dispatcher.tick()
+    assert dispatcher.starts == []
+    assert dispatcher.status()["there"]["error"] == "wrong token"
+    Cursor(layout, Disk(), "there").resume()
+    dispatcher.clock_s += 2
+    dispatcher.look()
+    assert dispatcher.status()["there"]["state"] is None
+    assert dispatcher.status()["there"]["running"]
 
 
 async def test_a_removed_destination_is_forgotten(layout: Layout) -> None:

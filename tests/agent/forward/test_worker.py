@@ -268,6 +268,24 @@ def test_rows_of_a_late_import_leave_too(layout: Layout, three: list[str], batch
         assert set(receiver.row_ids().values()) == {1}
 
 
+def test_what_may_leave_is_asked_anew_when_it_was_edited(layout: Layout, three: list[str]) -> None:
+    """In the middle of a long catching up: from the next request on the new rules hold."""
+    with Receiver() as receiver:
+
+        def script(request: Request) -> Reply:
+            if request.number == 3:
+                destine(layout, receiver, attributes_deny=("record.name",))
+            return OK
+
+        receiver.script = script
+        destine(layout, receiver)
+        assert go(layout) | {"sent": 30} == {"state": "idle", "sent": 30, "seen": None}
+        until_done(layout)
+        named = ["record.name" in record for request in receiver.stored for record in request.records]
+        assert named == [True] * 30 + [False] * 70
+        assert set(receiver.row_ids().values()) == {1}
+
+
 def test_two_processes_never_serve_one_destination(layout: Layout, three: list[str]) -> None:
     """The second one says so and goes."""
     Disk().directory(layout.cursors)

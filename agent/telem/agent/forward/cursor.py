@@ -88,10 +88,7 @@ class Cursor:
     @property
     def paused(self) -> str:
         """Why nothing is sent; empty when it is. It stands in a file of its own, which others write than the state."""
-        try:
-            return self._paused_path.read_text(encoding="utf-8").strip() or "paused"
-        except FileNotFoundError:
-            return ""
+        return _text(self._paused_path)
 
     def under_way(self, signal: Signal) -> list[str]:
         """Ids of the rows of the last request that was begun."""
@@ -152,6 +149,18 @@ class Cursor:
 def paused_path(layout: Layout, name: str) -> Path:
     """The file that is there while a destination is paused; it says why."""
     return layout.cursors / f"{name}.paused"
+
+
+def paused(layout: Layout, name: str) -> str:
+    """Why nothing is sent to a destination; empty when it is."""
+    return _text(paused_path(layout, name))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip() or "paused"
+    except FileNotFoundError:
+        return ""
 
 
 class Done:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from telem.storage.sequence import stamp
 
 from . import destinations
-from .cursor import paused_path
+from .cursor import paused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,18 +92,30 @@ class Dispatcher:
             now_s, settings = self._now_s(), self._settings(name)
             if settings != known.settings:  # whoever mended something need not wait
                 known.settings, known.seen, known.next_at_s, known.failures = settings, None, 0.0, 0
+            if why := paused(self._layout, name):
+                self._stopped(name, known, why)
+                continue
+            if known.task is None and known.said.get("state") == "paused":
+                known.said = {}
             due = known.seen != now_there or now_s - known.looked_at_s >= LOOK_EVERY_S
             if known.task is None and due and now_s >= known.next_at_s:
                 known.seen, known.looked_at_s = now_there, now_s
                 known.task = asyncio.create_task(self._work(name, known))
 
+    def _stopped(self, name: str, known: Known, why: str) -> None:
+        """Say so once. Nothing is waited for: who resumes it may do so before we look again."""
+        known.seen, known.next_at_s, known.failures = None, 0.0, 0
+        said = {"state": "paused", "error": why}
+        if known.said != said:
+            known.said = said
+            log.error("forwarding to %s has STOPPED: %s; telem-agent forward resume %s", name, why, name)
+
     def _settings(self, name: str) -> object:
-        """Changes whenever somebody edits, pauses or resumes a destination."""
+        """Changes whenever somebody edits or resumes a destination."""
         try:
-            written = (self._layout.forward / f"{name}.toml").stat().st_mtime_ns
+            return (self._layout.forward / f"{name}.toml").stat().st_mtime_ns
         except FileNotFoundError:
             return None
-        return written, paused_path(self._layout, name).exists()
 
     async def _work(self, name: str, known: Known) -> None:
         try:
@@ -112,7 +124,10 @@ class Dispatcher:
             said = {"state": "later", "error": f"the forwarding process failed: {error}"}
         finally:
             known.task = None
-        before, known.said = known.said, said
+        if said["state"] == "paused":
+            self._stopped(name, known, said["error"])
+            return
+        known.said = said
         if said["state"] in ("later", "busy"):
             known.failures += 1
             wait_s = gap_s(known.failures, said.get("after_s"))
@@ -120,9 +135,7 @@ class Dispatcher:
             log.warning("forwarding to %s: %s; again in %.0f s", name, said.get("error"), wait_s)
         else:
             known.failures, known.next_at_s = 0, 0.0
-            known.seen = said.get("seen", known.seen)
-            if said["state"] == "paused" and before.get("state") != "paused":
-                log.error("forwarding to %s has STOPPED: %s; telem-agent forward resume %s", name, said["error"], name)
+            known.seen = said.get("seen")  # nothing, if it ended before it was through
 
     async def _process(self, name: str) -> dict[str, Any]:
         process = await asyncio.create_subprocess_exec(

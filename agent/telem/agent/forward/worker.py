@@ -87,7 +87,7 @@ def run(
         lock = disk.lock(layout.cursors / f"{name}.lock")
     except LockedError as error:
         return {"state": "busy", "error": str(error)}
-    stopping = _Stopping(paused_path(layout, name), parent=parent)
+    stopping = _Stopping(layout, name, parent=parent)
     try:
         cursor = Cursor(layout, disk, name)
         if cursor.paused:
@@ -119,7 +119,7 @@ def _follow(layout: Layout, follower: Follower, stopping: _Stopping, linger_s: f
         if time.monotonic() - quiet_since_s >= linger_s:
             break
         stopping.wait(POLL_S)
-    return {"state": "idle", "sent": sent, "seen": seen}
+    return {"state": "idle", "sent": sent, "seen": None if stopping() else seen}
 
 
 def _failed(layout: Layout, disk: Disk, name: str, error: DeliveryError) -> dict[str, Any]:
@@ -133,10 +133,12 @@ def _failed(layout: Layout, disk: Disk, name: str, error: DeliveryError) -> dict
 
 
 class _Stopping:
-    """Has somebody asked us to end or to pause, or has the daemon gone?"""
+    """Has somebody asked us to end or to pause, changed what may leave, or has the daemon gone?"""
 
-    def __init__(self, paused: Path, *, parent: bool) -> None:
-        self._paused = paused
+    def __init__(self, layout: Layout, name: str, *, parent: bool) -> None:
+        self._paused = paused_path(layout, name)
+        self._rules = (layout.forward / f"{name}.toml", layout.policy)
+        self._began_with = self._written()
         self._has_parent = parent
         self._asked = False
         if not parent:
@@ -148,7 +150,21 @@ class _Stopping:
         self._asked = True
 
     def __call__(self) -> bool:
-        return self._asked or self._paused.exists() or self._parent_is_gone(0.0)
+        return (
+            self._asked
+            or self._paused.exists()
+            or self._written() != self._began_with  # the next process goes by the new ones
+            or self._parent_is_gone(0.0)
+        )
+
+    def _written(self) -> list[int]:
+        found = []
+        for path in self._rules:
+            try:
+                found.append(path.stat().st_mtime_ns)
+            except FileNotFoundError:
+                found.append(0)
+        return found
 
     def wait(self, seconds: float) -> None:
         """Sleep, unless the end comes first."""
