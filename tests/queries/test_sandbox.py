@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -41,6 +42,26 @@ def pool(layout: Layout) -> Iterator[Pool]:
 
 def answered(pool: Pool, sql: str, limits: Limits = SMALL) -> list[Frame]:
     return list(pool.ask(Question(sql, limits=limits)))
+
+
+def test_a_folder_that_appears_while_a_child_is_asked_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon's first minute: the child's walls were raised before the folders were made."""
+    late = golden.build(tmp_path / "home")
+    away = (late.home / "parquet").rename(tmp_path / "parquet")
+    with contextlib.closing(Pool(late)) as pool:
+        answered(pool, "SELECT 1")
+        take = pool.take
+
+        def take_and_appear(limits: Limits) -> Worker:
+            worker = take(limits)
+            if away.exists():
+                away.rename(late.home / "parquet")
+            return worker
+
+        monkeypatch.setattr(pool, "take", take_and_appear)
+        assert any(frame.kind is Kind.DATA for frame in answered(pool, "SELECT count(*) FROM events"))
 
 
 REFUSALS = {

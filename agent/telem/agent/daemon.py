@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from telem.queries.sandbox.folders import make_folders
 from telem.sanitize.admit import Admit, Dropped
 from telem.sanitize.engines import HAS_RE2
 from telem.sanitize.gate import Gate
@@ -154,6 +155,7 @@ class Daemon:
         self.disk.sign(self._lock)
         mark_format(self.layout, self.disk)
         waiting = self._open_journals(stack)
+        make_folders(self.layout, self.disk)
         await self._open_doors(stack)
         retention = Retention(self.layout, self.disk, limits_of(self.config))
         self.keeper = Keeper(

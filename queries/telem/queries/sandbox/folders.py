@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from telem.storage.disk import Disk
     from telem.storage.layout import Layout
 
 FOLDERS = ("parquet", "journal", "rollups", "sanitizer_audit", "dropped_records", "access_log")
@@ -14,6 +16,13 @@ FOLDERS = ("parquet", "journal", "rollups", "sanitizer_audit", "dropped_records"
 def folders_of(layout: Layout) -> list[str]:
     """The folders that may be read, by their real names, whether they are there or not."""
     return [str((layout.home / name).resolve()) for name in FOLDERS]
+
+
+def make_folders(layout: Layout, disk: Disk) -> None:
+    """Make those that are missing, so that no child's walls keep it out of one that appears later; or leave it be."""
+    for name in FOLDERS:
+        with contextlib.suppress(OSError):  # a full disk: who needs the folder says so
+            disk.directory(layout.home / name)
 
 
 def fingerprint(layout: Layout) -> tuple[tuple[int, int] | None, ...]:

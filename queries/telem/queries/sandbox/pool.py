@@ -25,6 +25,10 @@ IDLE_S = 60.0
 WARM_MAX = 2
 
 
+class _OutdatedError(QueryError):
+    """A folder of the home came or was replaced while the child was asked: a daemon's first minute, or a restore."""
+
+
 class Pool:
     """Children for one home. Safe to use from several threads; does not bound how many ask at once."""
 
@@ -39,9 +43,23 @@ class Pool:
         Raises:
             QueryError: there is no answer, or no more of it.
         """
-        worker = self.take(question.limits)
         try:
-            yield from worker.ask(question)
+            yield from self._ask(question)
+        except _OutdatedError:
+            yield from self._ask(question)
+
+    def _ask(self, question: Question) -> Generator[Frame]:
+        """An answer; `_OutdatedError` if it failed before it began, and the child's walls keep out what is new."""
+        worker = self.take(question.limits)
+        begun = False
+        try:
+            for frame in worker.ask(question):
+                begun = True
+                yield frame
+        except QueryError as error:
+            if begun or worker.fingerprint == fingerprint(self._layout):
+                raise
+            raise _OutdatedError(error.message, error.hint, error.problem, error.position) from error
         finally:
             self.give_back(worker)
 
