@@ -8,6 +8,7 @@ import datetime as dt
 import io
 import json
 import re
+import shutil
 from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -19,7 +20,13 @@ from tests.queries import golden
 
 from telem.queries.commands import ask
 from telem.queries.reports import figures, kept, page, period, texts, words
+from telem.queries.reports.budgets import Budget
 from telem.queries.table import QueryError
+from telem.sanitize.records import Signal
+from telem.storage import rollups
+from telem.storage.closing import close
+from telem.storage.disk import Disk
+from telem.storage.inventory import parquet_files
 from telem.storage.layout import Layout
 
 if TYPE_CHECKING:
@@ -183,6 +190,33 @@ def test_a_changed_past_is_noticed(fresh: Layout, october: figures.Figures) -> N
     assert fresh.report_digests.stat().st_mode & 0o777 == 0o600
 
 
+def test_events_expire_and_the_report_stays(
+    team: Layout, october: figures.Figures, tmp_path: Path, fresh: Layout
+) -> None:
+    """Its sums, that is, to the last digit, and nobody is told of a changed past; what is missing is said."""
+    layout = Layout(tmp_path / "expired")
+    shutil.copytree(team.home, layout.home)
+    in_force = close(layout, "2026-11-20", Disk())
+    for signal in (Signal.LOGS, Signal.METRICS):
+        in_force = rollups.give_up(in_force, signal, "2026-10-15", 0.0)
+    rollups.write(layout, Disk(), in_force)
+    for file in (file for signal in Signal for file in parquet_files(layout, signal) if file.day < "2026-10-15"):
+        file.path.unlink()
+    found = figures.gather(layout, october.period, NOW)
+    assert (found.now["events"], found.now["requests"]) < (october.now["events"], 1 + october.now["requests"])
+    for name in kept._SUMS:
+        assert (found.now[name], found.before[name]) == (october.now[name], october.before[name]), name
+    assert (found.days, found.days_before, found.groups) == (october.days, october.days_before, october.groups)
+    assert kept.digest_of_sums(found) == kept.digest_of_sums(october)
+    kept.remember(fresh, october)
+    assert kept.remember(fresh, found) == (replace(found, digest=kept.digest(found)), False)
+    assert kept.remember(fresh, replace(found, now=found.now | {"requests": 1}))[1]
+    assert "Events before 2026-10-15 have expired." in page.page(found)
+    assert "Events before 2026-10-15 have expired." in texts.markdown(found)
+    assert json.loads(texts.as_json(found))["expired"]
+    assert not october.expired
+
+
 def test_an_open_period_is_not_remembered(fresh: Layout, team: Layout) -> None:
     found, news = kept.remember(fresh, figures.gather(team, period.of("month", "current", TODAY), NOW))
     assert (found.closed, news, found.digest != "") == (False, False, True)
@@ -194,6 +228,36 @@ def test_a_damaged_line_is_as_good_as_none(fresh: Layout, october: figures.Figur
     fresh.report_digests.write_bytes(b"{torn\n[]\n" + fresh.report_digests.read_bytes())
     assert kept.remember(fresh, october)[1] is False
     assert len(fresh.report_digests.read_bytes().splitlines()) == 3
+
+
+# -- budgets -------------------------------------------------------------------------------------------------------
+
+
+def test_budgets_in_a_report(team: Layout, october: figures.Figures) -> None:
+    """The month's own is used up in part; of shorter periods the worst is told; of longer ones nothing."""
+    cost = october.now["cost_usd"]
+    worst = max(row["cost_usd"] for row in october.days)
+    over = sum(row["cost_usd"] > worst / 2 for row in october.days)
+    allowed = [
+        Budget("all", cost * 2, "month"),
+        Budget("daily", worst / 2, "day"),
+        Budget("weekly", cost, "week"),
+        Budget("=none", Decimal(5), "month", "no such project"),
+    ]
+    found = figures.gather(team, october.period, NOW, budgets=allowed)
+    whole, daily, weekly, none = found.budgets
+    assert (whole["spent_usd"], whole["percent"], whole["periods"]) == (cost, 50.0, 1)
+    assert (daily["spent_usd"], daily["percent"], daily["periods"], daily["exceeded"]) == (worst, 200.0, 31, over)
+    assert (weekly["periods"], weekly["exceeded"]) == (3, 0)
+    assert none["spent_usd"] == 0
+    assert f"exceeded in {over} of 31 days; at most {words.usd(worst)}" in page.page(found)
+    assert "kept in all weeks" in texts.markdown(found)
+    assert json.loads(texts.as_json(found))["budgets"][0]["percent"] == 50.0
+    assert "budget,'=none,spent_usd,0," in texts.as_csv(found)
+    assert kept.digest(found) == kept.digest(october)
+    day = figures.gather(team, period.of("day", "2026-10-07", TODAY), NOW, budgets=allowed)
+    assert [row["name"] for row in day.budgets] == ["daily"]
+    assert figures.gather(team, october.period, NOW, "book", budgets=allowed).budgets == []
 
 
 # -- the page ------------------------------------------------------------------------------------------------------

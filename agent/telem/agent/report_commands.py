@@ -7,6 +7,7 @@ import json
 import shlex
 import subprocess
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,10 +16,12 @@ import click
 
 from telem.queries.reports import figures as found
 from telem.queries.reports import kept, page, period, texts
+from telem.queries.reports.budgets import Budget
 from telem.storage.disk import Disk
 
 from . import asking
 from .errors import AgentError
+from .everyday import budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +63,18 @@ def report(  # noqa: PLR0913 - one for each option
     now = datetime.now(UTC)
     asked = period.between(since, until, now.date()) if since else period.of(kind, when, now.date())
     shared = shared or config.mode == "hub"
-    gathered = found.gather(config.layout, asked, now, team, min_people=config.report_min_people, shared=shared)
+    gathered = found.gather(
+        config.layout,
+        asked,
+        now,
+        team,
+        min_people=config.report_min_people,
+        shared=shared,
+        budgets=[
+            Budget(each.name, Decimal(each.usd), each.period, each.project)
+            for each in budget.load(config.layout.budgets).budgets
+        ],
+    )
     figures, news = kept.remember(config.layout, gathered)
     if news:
         click.echo(f"THE PAST HAS CHANGED. {figures.changed}", err=True)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from telem.queries.canned import CLOCK_SKEW
 from telem.queries.run import run
 from telem.queries.table import Limits
+from telem.sanitize.records import Signal
+from telem.storage import rollups
 
 from . import questions, words
+from .budgets import standings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from telem.storage.layout import Layout
 
+    from .budgets import Budget
     from .period import Period
 
 MIN_PEOPLE = 3
@@ -40,7 +45,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Everything a report says. `now` and `before` are the totals of the period and of the one before it."""
+    """Everything a report says. `now` and `before` are the totals of the period and of the one before it.
+
+    `raw_since`: the day before which events have expired, if that is later than the first day compared.
+    """
 
     period: Period
     team: str
@@ -57,16 +65,31 @@ class Figures:
     closed: bool = False
     digest: str = ""
     changed: str = ""
-    notes: list[str] = field(default_factory=list)
+    raw_since: date | None = None
+    budgets: list[Row] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing at all happened."""
-        return not self.now["events"]
+        return _nothing(self.now)
 
     def moved(self, now: Any, before: Any) -> str:
         """How a figure moved; nothing where there was nothing before to compare with."""
-        return words.change(now, before) if self.before["events"] else ""
+        return "" if _nothing(self.before) else words.change(now, before)
+
+    @property
+    def expired(self) -> str:
+        """What is missing because retention has removed events of this time; empty if it has not."""
+        if self.raw_since is None or self.raw_since <= self.period.start:
+            return ""
+        return (
+            f"Events before {self.raw_since} have expired. Their totals were kept; latencies, error texts, tools, "
+            "computed costs and data health are of later days only."
+        )
+
+
+def _nothing(row: Row) -> bool:
+    return not (row["events"] or row["sessions"] or row["requests"])
 
 
 def gather(
@@ -77,25 +100,30 @@ def gather(
     *,
     min_people: int = MIN_PEOPLE,
     shared: bool = False,
+    budgets: Sequence[Budget] = (),
 ) -> Figures:
     """Ask everything. `shared`: the report is for others too, so people are named only in groups of `min_people`.
+
+    Budgets are of everything on this machine, and say nothing in a report on a team.
 
     Raises:
         QueryError: a question has no answer.
     """
     before = period.previous()
+    since = _raw_since(layout)
     bound: dict[str, Any] = {
         "first_ingest": before.start - timedelta(days=CLOCK_SKEW.days),
         "before": before.starts_at,
         "start": period.starts_at,
         "end": period.ends_at,
         "team": team,
+        "before_day": before.start,
         "first_day": period.start,
         "end_day": period.end,
     }
     totals = _by_period(_ask(layout, questions.TOTALS, bound))
     unreported = any(row.get("unreported_requests") for row in totals.values())
-    for more in (*([questions.COMPUTED] if unreported else []), questions.BROUGHT):
+    for more in (questions.DETAILS, *([questions.COMPUTED] if unreported else [])):
         for number, row in _by_period(_ask(layout, more, bound)).items():
             totals[number] |= row
     days = _ask(layout, questions.DAYS, bound)
@@ -114,7 +142,20 @@ def gather(
         _ask(layout, questions.REDACTIONS, bound),
         hidden,
         period.is_closed(made_at),
+        raw_since=since if since > before.start else None,
+        budgets=_budgets(layout, period, bound, budgets, unreported=unreported) if budgets and not team else [],
     )
+
+
+def _budgets(layout: Layout, period: Period, bound: Row, budgets: Sequence[Budget], *, unreported: bool) -> list[Row]:
+    asked = [questions.SPENT, *([questions.SPENT_COMPUTED] if unreported else [])]
+    spent = [(row["day"], row["project"], row["usd"]) for sql in asked for row in _ask(layout, sql, bound)]
+    return standings(budgets, spent, period)
+
+
+def _raw_since(layout: Layout) -> date:
+    """The first day whose events are all there still; of earlier ones totals are kept, and nothing else."""
+    return date.fromisoformat(rollups.read(layout).raw_since[Signal.LOGS])
 
 
 def _ask(layout: Layout, sql: str, bound: Row) -> list[Row]:
@@ -141,7 +182,7 @@ _COUNTS = (
 
 def _whole(row: Row) -> Row:
     """Counts of nothing are 0; sums of nothing stay unknown."""
-    whole: Row = dict.fromkeys(_COUNTS, 0) | row
+    whole: Row = dict.fromkeys(_COUNTS, 0) | {name: value for name, value in row.items() if value is not None}
     for name in ("cost_usd", "computed_cost_usd", "input_tokens", "cache_read_tokens", "cache_creation_tokens"):
         whole.setdefault(name, None)
     for name in ("output_tokens", "median_ms", "p95_ms", "first_token_ms"):
@@ -150,14 +191,21 @@ def _whole(row: Row) -> Row:
         whole.setdefault(name, None)
     whole["priced_requests"] = whole["requests"] - whole["unreported_requests"]
     whole["unpriced_requests"] = whole["unreported_requests"] - whole["computed_requests"]
-    read, fresh = whole["cache_read_tokens"], whole["input_tokens"]
-    known = [tokens for tokens in (read, fresh, whole["cache_creation_tokens"]) if tokens is not None]
-    whole["total_input_tokens"] = sum(known) if known else None
+    whole["total_input_tokens"] = _input(whole)
     return whole
+
+
+def _input(row: Row) -> int | None:
+    """All input tokens, as far as they are known."""
+    found: int | None = _sum(row[name] for name in ("input_tokens", "cache_read_tokens", "cache_creation_tokens"))
+    return found
 
 
 def _groups(rows: list[Row], min_people: int) -> tuple[dict[str, list[Group]], str]:
     found: dict[str, list[Group]] = {}
+    for row in rows:
+        row["total_input_tokens"] = _input(row)
+        del row["input_tokens"], row["cache_creation_tokens"]
     for dimension in DIMENSIONS:
         mine = [row for row in rows if row["dimension"] == dimension]
         before = {row["name"]: row for row in mine if not row["period"]}

@@ -7,7 +7,7 @@ from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from . import charts, sections, words
+from . import budgets, charts, sections, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,9 +44,10 @@ def _top(figures: Figures) -> str:
     scope = f"Team {escape(figures.team)}" if figures.team else "Coding agents"
     running = "" if figures.closed else " · not over yet, figures may grow"
     warning = f'<p class="warn" role="alert"><strong>The past has changed.</strong> {escape(figures.changed)}</p>'
+    expired = f'<p class="from note">{escape(figures.expired)}</p>'
     return (
         f'<header><p class="over">{scope}{running}</p><h1>{escape(period.title)}</h1>'
-        f"{warning if figures.changed else ''}</header>"
+        f"{warning if figures.changed else ''}{expired if figures.expired else ''}</header>"
     )
 
 
@@ -63,6 +64,8 @@ def _sections(figures: Figures) -> Iterable[str]:
     yield _head(figures)
     if figures.period.days > 1:
         yield _daily(figures)
+    if figures.budgets:
+        yield _budgets(figures)
     yield _breakdown(figures)
     yield sections.efficiency(figures)
     yield sections.errors(figures)
@@ -128,6 +131,20 @@ def _daily(figures: Figures) -> str:
     key = '<span><i></i>this period</span><span><i class="before"></i>the one before</span>'
     said = f"{peak} Active on {figures.now['active_days']} of {period.days} days. Days are UTC days."
     return f'<section><h2>Cost by day, USD</h2><p class="from">{said}</p>{chart}<p class="key">{key}</p></section>'
+
+
+def _budgets(figures: Figures) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(str(row['name']))}</td><td>{escape(budgets.said(row))}</td>"
+        f'<td class="bars">{charts.share(float(row["percent"]) / 100)}</td><td>{row["percent"]:.0f} %</td></tr>'
+        for row in figures.budgets
+    )
+    said = "Reported costs, and computed ones where none was reported. Periods are those of UTC."
+    head = '<th></th><th scope="col">Used</th><th></th><th scope="col">Share</th>'
+    return (
+        f'<section><h2>Budgets</h2><p class="from">{said}</p>'
+        f'<table class="narrow"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></section>'
+    )
 
 
 # -- who and what --------------------------------------------------------------------------------------------------

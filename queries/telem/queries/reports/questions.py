@@ -7,27 +7,44 @@
 _WHEN = "ingest_day >= $first_ingest AND time >= $before AND time < $end AND ($team = '' OR team = $team)"
 _PERIOD = "(time >= $start)::INTEGER AS period"
 
+# Totals come from `usage_days`: closed days are summed up there already, and outlive their rows.
+_ON_DAYS = "ingest_day >= $first_ingest AND day >= $before_day AND day < $end_day AND ($team = '' OR team = $team)"
+_PERIOD_OF_DAY = "(day >= $first_day)::INTEGER AS period"
+
 TOTALS = f"""
+SELECT
+    {_PERIOD_OF_DAY},
+    count(DISTINCT session_id) AS sessions,
+    count(DISTINCT "user") AS people,
+    count(DISTINCT day) AS active_days,
+    TRY_CAST(sum(prompts) AS BIGINT) AS prompts,
+    TRY_CAST(sum(requests) AS BIGINT) AS requests,
+    TRY_CAST(sum(errors) AS BIGINT) AS errors,
+    TRY_CAST(sum(tool_calls) AS BIGINT) AS tool_calls,
+    TRY_CAST(sum(failed_tool_calls) AS BIGINT) AS failed_tool_calls,
+    TRY_CAST(sum(rejected_tool_calls) AS BIGINT) AS rejections,
+    sum(cost_usd) AS cost_usd,
+    TRY_CAST(sum(unpriced_requests) AS BIGINT) AS unreported_requests,
+    TRY_CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
+    TRY_CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
+    TRY_CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens,
+    TRY_CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
+    round(sum(lines_added)) AS lines_added,
+    round(sum(lines_removed)) AS lines_removed,
+    round(sum(commits)) AS commits,
+    round(sum(pull_requests)) AS pull_requests,
+    round(sum(active_seconds) / 3600, 2) AS active_hours
+FROM usage_days
+WHERE {_ON_DAYS}
+GROUP BY period
+"""
+
+DETAILS = f"""
 SELECT
     {_PERIOD},
     count(*) AS events,
-    count(DISTINCT session_id) AS sessions,
-    count(DISTINCT "user") AS people,
-    count(DISTINCT utc_day) AS active_days,
-    count(*) FILTER (WHERE event_type = 'user_prompt') AS prompts,
-    count(*) FILTER (WHERE event_type = 'api_request') AS requests,
-    count(*) FILTER (WHERE event_type = 'api_error') AS errors,
-    count(*) FILTER (WHERE event_type = 'tool_call') AS tool_calls,
-    count(*) FILTER (WHERE event_type = 'tool_call' AND NOT success) AS failed_tool_calls,
     count(*) FILTER (WHERE event_type = 'validation_result') AS decisions,
-    count(*) FILTER (WHERE event_type = 'validation_result' AND decision = 'reject') AS rejections,
-    sum(cost_usd) FILTER (WHERE event_type = 'api_request') AS cost_usd,
-    count(*) FILTER (WHERE event_type = 'api_request' AND cost_usd IS NULL) AS unreported_requests,
     count(*) FILTER (WHERE event_type = 'api_request' AND output_tokens IS NULL) AS tokenless_requests,
-    TRY_CAST(sum(input_tokens) FILTER (WHERE event_type = 'api_request') AS BIGINT) AS input_tokens,
-    TRY_CAST(sum(cache_read_tokens) FILTER (WHERE event_type = 'api_request') AS BIGINT) AS cache_read_tokens,
-    TRY_CAST(sum(cache_creation_tokens) FILTER (WHERE event_type = 'api_request') AS BIGINT) AS cache_creation_tokens,
-    TRY_CAST(sum(output_tokens) FILTER (WHERE event_type = 'api_request') AS BIGINT) AS output_tokens,
     round(median(duration_ms) FILTER (WHERE event_type = 'api_request'), 1) AS median_ms,
     round(quantile_cont(duration_ms, 0.95) FILTER (WHERE event_type = 'api_request'), 1) AS p95_ms,
     round(median(ttft_ms) FILTER (WHERE event_type = 'api_request'), 1) AS first_token_ms,
@@ -48,40 +65,37 @@ WHERE {_WHEN}
 GROUP BY period
 """
 
-BROUGHT = f"""
-SELECT
-    {_PERIOD},
-    round(sum(increment) FILTER (WHERE metric = 'claude_code.lines_of_code.count' AND type = 'added')) AS lines_added,
-    round(sum(increment) FILTER (WHERE metric = 'claude_code.lines_of_code.count' AND type = 'removed'))
-        AS lines_removed,
-    round(sum(increment) FILTER (WHERE metric = 'claude_code.commit.count')) AS commits,
-    round(sum(increment) FILTER (WHERE metric = 'claude_code.pull_request.count')) AS pull_requests,
-    round(sum(increment) FILTER (WHERE metric = 'claude_code.active_time.total') / 3600, 2) AS active_hours
-FROM metric_increments
-WHERE {_WHEN} AND metric IN (
-    'claude_code.lines_of_code.count', 'claude_code.commit.count', 'claude_code.pull_request.count',
-    'claude_code.active_time.total'
-)
-GROUP BY period
-"""
-
 DAYS = f"""
 SELECT
-    utc_day AS day,
-    {_PERIOD},
+    day,
+    {_PERIOD_OF_DAY},
     count(DISTINCT session_id) AS sessions,
-    count(*) FILTER (WHERE event_type = 'api_request') AS requests,
-    count(*) FILTER (WHERE event_type = 'api_error') AS errors,
-    sum(cost_usd) FILTER (WHERE event_type = 'api_request') AS cost_usd
-FROM events
-WHERE {_WHEN} AND event_type IN ('api_request', 'api_error')
-GROUP BY day, period
+    TRY_CAST(sum(requests) AS BIGINT) AS requests,
+    TRY_CAST(sum(errors) AS BIGINT) AS errors,
+    sum(cost_usd) AS cost_usd
+FROM usage_days
+WHERE {_ON_DAYS} AND (requests > 0 OR errors > 0)
+GROUP BY ALL
 ORDER BY day
+"""
+
+SPENT = f"""
+SELECT day, project, sum(cost_usd) AS usd
+FROM usage_days
+WHERE {_ON_DAYS} AND day >= $first_day AND cost_usd IS NOT NULL
+GROUP BY ALL
+"""
+
+SPENT_COMPUTED = f"""
+SELECT utc_day AS day, project, sum(computed_cost_usd) AS usd
+FROM computed_costs
+WHERE {_WHEN} AND time >= $start
+GROUP BY ALL
 """
 
 GROUPS = f"""
 SELECT
-    {_PERIOD},
+    {_PERIOD_OF_DAY},
     CASE
         WHEN grouping(model) = 0 THEN 'model'
         WHEN grouping("user") = 0 THEN 'person'
@@ -98,16 +112,17 @@ SELECT
         WHEN grouping(team) = 0 THEN team
         ELSE client
     END AS name,
-    count(*) AS requests,
+    TRY_CAST(sum(requests) AS BIGINT) AS requests,
     count(DISTINCT session_id) AS sessions,
     count(DISTINCT "user") AS people,
     sum(cost_usd) AS cost_usd,
-    count(*) FILTER (WHERE cost_usd IS NULL) AS unreported_requests,
-    TRY_CAST(sum(total_input_tokens) AS BIGINT) AS total_input_tokens,
+    TRY_CAST(sum(unpriced_requests) AS BIGINT) AS unreported_requests,
+    TRY_CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
     TRY_CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
+    TRY_CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens,
     TRY_CAST(sum(output_tokens) AS BIGINT) AS output_tokens
-FROM api_requests
-WHERE {_WHEN}
+FROM usage_days
+WHERE {_ON_DAYS} AND requests > 0
 GROUP BY period, GROUPING SETS ((model), ("user"), (chapter), (repository), (team), (client))
 ORDER BY dimension, cost_usd DESC NULLS LAST, requests DESC, name
 """

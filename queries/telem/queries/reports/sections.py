@@ -108,7 +108,9 @@ def errors(figures: Figures) -> str:
 
 
 def _of(part: Any, whole: Any) -> str:
-    return f"{words.exact(part)} ({words.percent(part, whole)})" if whole else words.UNKNOWN
+    if whole:
+        return f"{words.exact(part)} ({words.percent(part, whole)})"
+    return words.exact(part) if part else words.UNKNOWN
 
 
 def _table(caption: str, heads: Sequence[str], body: str, without: str) -> str:

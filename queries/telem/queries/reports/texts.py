@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from telem.queries.render import plain
 
-from . import words
+from . import budgets, words
 from .figures import DIMENSIONS
 
 if TYPE_CHECKING:
@@ -63,10 +63,15 @@ def markdown(figures: Figures) -> str:
         if figures.now[name] is not None or figures.before[name] is not None
     ]
     parts.append(_table(("", period.name, before.name, "Moved"), rows))
+    if figures.expired:
+        parts.append(f"\n{figures.expired}")
+    if figures.budgets:
+        listed = [(str(row["name"]), budgets.said(row), f"{row['percent']:.0f} %") for row in figures.budgets]
+        parts += ["\n## Budgets\n", _table(("", "Used", "Share"), listed)]
     for dimension in DIMENSIONS:
         groups = figures.groups[dimension]
         if any(group.name for group in groups):
-            listed = [
+            named = [
                 (
                     words.name(group.name, group.others),
                     words.usd(group.now["cost_usd"]),
@@ -76,7 +81,7 @@ def markdown(figures: Figures) -> str:
                 )
                 for group in groups
             ]
-            parts += [f"\n## By {dimension}\n", _table(("", "Cost", "Share", "Moved", "Requests"), listed)]
+            parts += [f"\n## By {dimension}\n", _table(("", "Cost", "Share", "Moved", "Requests"), named)]
     if figures.people_hidden:
         parts.append(f"\n{figures.people_hidden}")
     if figures.failures:
@@ -111,6 +116,7 @@ def as_json(figures: Figures) -> str:
         "closed": figures.closed,
         "digest": figures.digest,
         "changed": figures.changed or None,
+        "expired": figures.expired or None,
         "totals": figures.now,
         "totals_before": figures.before,
         "days": [{name: value for name, value in row.items() if name != "period"} for row in figures.days],
@@ -120,6 +126,7 @@ def as_json(figures: Figures) -> str:
             for dimension, groups in figures.groups.items()
         },
         "people_hidden": figures.people_hidden or None,
+        "budgets": figures.budgets,
         "failures": figures.failures,
         "tools": figures.tools,
         "redactions": figures.redactions,
@@ -145,13 +152,22 @@ def as_csv(figures: Figures) -> str:
     for row in figures.days:
         for name in ("cost_usd", "requests", "errors", "sessions"):
             writer.writerow(["day", row["day"], name, _cell(row[name]), ""])
+    for row in figures.budgets:
+        for name in ("usd", "spent_usd", "percent"):
+            writer.writerow(["budget", _safe(row["name"]), name, _cell(row[name]), ""])
     for dimension, groups in figures.groups.items():
         for group in groups:
             label = words.name(group.name, group.others)
-            safe = f"'{label}" if label.startswith(("=", "+", "-", "@")) else label
             for name in ("cost_usd", "requests", "output_tokens"):
-                writer.writerow([dimension, safe, name, _cell(group.now.get(name)), _cell(group.before.get(name))])
+                writer.writerow(
+                    [dimension, _safe(label), name, _cell(group.now.get(name)), _cell(group.before.get(name))]
+                )
     return out.getvalue()
+
+
+def _safe(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def _cell(value: Any) -> str:
