@@ -1317,9 +1317,9 @@ CREATE TABLE access_log (
     "n" BIGINT, -- Number of the line in the log, from 1, without gaps.
     "time" TIMESTAMP WITH TIME ZONE, -- When the question came.
     "day" DATE, -- UTC day.
-    "caller" VARCHAR, -- `owner`, the name of a program's token, or the user of this machine who ran a command.
+    "caller" VARCHAR, -- `owner`, the name of a program's token, or the user of this machine who ran a command; empty for a wrong token.
     "via" VARCHAR, -- `http`, or by which of our own programs: `cli`, `mcp`, `report`.
-    "address" VARCHAR, -- Address it came from, for `http`.
+    "address" VARCHAR, -- Address it came from, for `http`; for `mcp` the client, as it calls itself.
     "query_id" VARCHAR, -- Id that the client gave, or was given.
     "statement" VARCHAR, -- The statement as it was asked, through the sanitizer: what must not be stored is not stored here either.
     "format" VARCHAR, -- Format of the answer.

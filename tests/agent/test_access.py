@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from tests.agent.test_query_http import ask, token_of
 from tests.daemons import LiveDaemon, telem, wait_for
 from tests.queries import golden
 
+from telem.agent.logins import Logins
 from telem.storage import access
 from telem.storage.layout import Layout
 
@@ -99,6 +101,45 @@ def test_without_a_daemon_the_command_line_notes_by_itself(tmp_path: Path) -> No
     assert "damaged" in json.loads(done.stdout)["problems"][0]
     assert "SELECT 1" not in telem(home, "audit").stdout
     assert "DROP VIEW alone" in telem(home, "audit").stdout
+
+
+def test_a_wrong_token_is_noted_and_never_stored(served: LiveDaemon) -> None:
+    """Once, however often it is tried; no token at all is no attempt."""
+    wrong = "a-wrong-token-0123456789"
+    assert ask(served, "SELECT 1", {"Authorization": ""}).status == 401
+    for headers in ({"Authorization": f"Bearer {wrong}"}, {"Authorization": "", "X-ClickHouse-Key": wrong}):
+        for _ in range(20):
+            assert ask(served, "SELECT 1", headers).status == 401
+    entry = noted(served.home, "wrong token")
+    assert (entry["caller"], entry["address"], entry["outcome"], entry["problem"]) == (
+        "",
+        "127.0.0.1",
+        "refused",
+        "login",
+    )
+    ask(served, "SELECT 1 AS after_it")
+    noted(served.home, "after_it")
+    said = [entry["statement"] for _, _, entry in access.lines(Layout(served.home)) if entry]
+    assert said.count("login refused: wrong token") == 1
+    assert wrong not in json.dumps(said)
+
+
+async def test_wrong_tokens_are_counted() -> None:
+    """How many came after the first is noted when a while has passed; then it is quiet, and begins again."""
+    said: list[tuple[str, str]] = []
+    logins = Logins(lambda asked: said.append((asked.address, asked.statement)), 0.05)
+    for _ in range(3):
+        logins.failed("a")
+    logins.failed("b")
+    first = "login refused: wrong token"
+    assert said == [("a", first), ("b", first)]
+    while len(said) < 3:  # noqa: ASYNC110 (the loop itself tells)
+        await asyncio.sleep(0.01)
+    assert said[2] == ("a", f"{first}, 2 more times in 0.05 s")
+    while logins._more:  # noqa: ASYNC110 (as above)
+        await asyncio.sleep(0.01)
+    logins.failed("a")
+    assert said[3:] == [("a", first)]
 
 
 def test_a_program_has_a_token_of_its_own(served: LiveDaemon) -> None:

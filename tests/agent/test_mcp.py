@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 mcp = pytest.importorskip("mcp", reason="the SDK is an extra")
 
 
+WHO = mcp.types.Implementation(name="tests\x1b jane", version="1.0")
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     return golden.build(tmp_path_factory.mktemp("mcp") / "home")
@@ -28,7 +31,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Layout:
 @contextlib.asynccontextmanager
 async def connected(store: Layout) -> AsyncIterator[Any]:
     server = mcp.StdioServerParameters(command=sys.executable, args=["-m", "telem", "mcp", "--home", str(store.home)])
-    async with mcp.Client(mcp.stdio_client(server)) as client:
+    async with mcp.Client(mcp.stdio_client(server), client_info=WHO) as client:
         yield client
 
 
@@ -68,6 +71,10 @@ async def use(client: Any) -> None:
     assert text.count("\n|") == 3
     text, failed = await call(client, "run_sql", sql="SELECT * FROM events WHERE time >= '2999-01-01'")
     assert not failed
+    sql = "SELECT DISTINCT via, address FROM access_log WHERE statement LIKE '%ORDER BY time%'"
+    text, failed = await call(client, "run_sql", sql=sql)
+    assert not failed
+    assert "| mcp | tests jane 1.0 |" in text
 
 
 STATEMENTS = (

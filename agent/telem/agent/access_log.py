@@ -91,7 +91,7 @@ def entry(asked: Asked, clean: Callable[[str], str]) -> dict[str, Any]:
         "time": f"{when:%Y-%m-%dT%H:%M:%S.%fZ}",
         "caller": asked.caller,
         "via": asked.via,
-        "address": asked.address,
+        "address": clean(asked.address),
         "query_id": clean(asked.query_id),
         "statement": statement,
         "format": asked.form,

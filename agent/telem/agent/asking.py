@@ -32,9 +32,12 @@ EXTRA_S = 40.0
 """Beyond the time that a question may take: for its turn, and for a child to start."""
 
 
-def prepare(via: str) -> None:
-    """Let every question of this process go to the daemon of its home. `via` says which program asks."""
-    asking.use(lambda layout, question: answer(layout, question, via))
+def prepare(via: str, client: str = "") -> None:
+    """Let every question of this process go to the daemon of its home.
+
+    `via` says which program asks, `client` for whom, as that one calls itself: texts for the access log.
+    """
+    asking.use(lambda layout, question: answer(layout, question, via, client))
 
 
 def prepare_on(layout: Layout, name: str) -> None:
@@ -62,7 +65,7 @@ def _by_hub(destination: Destination, question: Question) -> Generator[Frame]:
         yield from _frames(response)
 
 
-def answer(layout: Layout, question: Question, via: str) -> Generator[Frame]:
+def answer(layout: Layout, question: Question, via: str, client: str = "") -> Generator[Frame]:
     """The answer of the running daemon, or of a child of ours when none runs.
 
     Raises:
@@ -73,12 +76,12 @@ def answer(layout: Layout, question: Question, via: str) -> Generator[Frame]:
         return
     running = control.find(layout)
     if running is None or "query" not in running.endpoints:
-        yield from _by_own_child(layout, question, via)
+        yield from _by_own_child(layout, question, Asked(_user(), via, question.sql, question.form, address=client))
         return
     connection = connect(running.endpoints["query"], question.limits.seconds + EXTRA_S)
     try:
         token = layout.token.read_text(encoding="ascii").strip()
-        headers = {"Authorization": f"Bearer {token}", "X-Telem-Via": via}
+        headers = {"Authorization": f"Bearer {token}", "X-Telem-Via": via, "X-Telem-Client": client}
         connection.request("POST", "/ask", question.frame().payload, headers)
         response = connection.getresponse()
         if response.status != http.client.OK:
@@ -99,8 +102,7 @@ def _frames(response: http.client.HTTPResponse) -> Generator[Frame]:
         yield frame
 
 
-def _by_own_child(layout: Layout, question: Question, via: str) -> Generator[Frame]:
-    asked = Asked(_user(), via, question.sql, question.form)
+def _by_own_child(layout: Layout, question: Question, asked: Asked) -> Generator[Frame]:
     try:
         for frame in asking.by_own_children(layout, question):
             asked.count(frame)

@@ -54,6 +54,7 @@ from .http import OtlpHttp
 from .ingest import Committer, Ingest
 from .keeper import Keeper
 from .local import HEADERS, Local
+from .logins import Logins
 from .metrics import Metrics
 from .policies import OFF_WARNING, PolicyWatch, load_policy
 from .purging import Purging
@@ -298,7 +299,8 @@ class Daemon:
         guard = Guard(port(listener), config.allowed_hosts)
         sql = SqlDoor(self._askers, self._access.note, HEADERS)
         metrics = Metrics(self.status, self._askers.rows) if config.metrics else None
-        local = Local(guard, Tokens(self.layout, self.disk), actions, sql, metrics).server()
+        wrong = Logins(self._access.note).failed
+        local = Local(guard, Tokens(self.layout, self.disk), actions, sql, metrics, wrong).server()
         await self._doors.open("query_port", listener, local, local)
         self._handover = HandoverDoor(f"{folder}/handover", self._sockets, self._lock.fileno(), self._leave_to)
         self._handover.open()

@@ -15,7 +15,7 @@ from aiohttp import web
 from telem.queries import clickhouse
 
 from .metrics import CONTENT_TYPE
-from .tokens import HOW
+from .tokens import HOW, given
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -45,6 +45,7 @@ class Local:
         actions: by method and path, what only the owner may have; each answers with something JSON can hold.
         sql: answers questions; without it there is nothing to ask here.
         metrics: answers Prometheus; without it there is no `/metrics`.
+        wrong: is told the address of whoever gave a token that is none.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class Local:
         actions: Mapping[tuple[str, str], Callable[[], Awaitable[Any]]],
         sql: SqlDoor | None = None,
         metrics: Metrics | None = None,
+        wrong: Callable[[str], None] = lambda _address: None,
     ) -> None:
         self._guard = guard
         self._tokens = tokens
         self._actions = actions
         self._sql = sql
         self._metrics = metrics
+        self._wrong = wrong
 
     def server(self) -> web.Server:
         """The protocol factory for a listening socket. A client that hangs up takes its question with it."""
@@ -75,6 +78,8 @@ class Local:
             return answer
         caller = self._tokens.caller(request.headers, request.query)
         if caller is None:
+            if given(request.headers, request.query):
+                self._wrong(request.remote or "")
             return _unknown()
         if request.path == "/" and self._sql:
             return await self._sql.ask(request, caller)

@@ -18,12 +18,15 @@ from . import asking
 from .errors import AgentError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from telem.queries.table import Table
 
     from .config import Config
 
 ROWS, ROWS_MAX = 100, 1000
 SECONDS = 30.0
+CLIENT_CHARS_MAX = 100
 CHARS_MAX = 60_000
 """An answer is cut behind this many characters: it has to fit into a conversation."""
 
@@ -41,15 +44,15 @@ def serve(config: Config) -> None:
         AgentError: the SDK is not installed.
     """
     try:
-        from mcp.server.mcpserver import MCPServer
+        from mcp.server.mcpserver import Context, MCPServer
         from mcp.server.mcpserver.exceptions import ToolError
         from mcp_types import ToolAnnotations
     except ImportError as error:
         hint = 'Install it with: pipx inject telem-agent "mcp>=2" (or: pip install "telem-agent[mcp]")'
         raise AgentError("`telem-agent mcp` needs the MCP SDK, which is not installed.", hint) from error
-    asking.prepare("mcp")
 
-    def answer(question: str, params: dict[str, Any], since: str | None, limit: int) -> str:
+    def answer(context: Any, question: str, params: dict[str, Any], since: str | None, limit: int) -> str:
+        asking.prepare("mcp", _client(context))
         limits = Limits(rows=max(1, min(limit, ROWS_MAX)), seconds=SECONDS)
         try:
             return _written(ask(config.layout, question, params, since or None, limits))
@@ -60,6 +63,11 @@ def serve(config: Config) -> None:
         "telem-agent", version=metadata.version("telem-agent"), instructions=_INSTRUCTIONS, log_level="ERROR"
     )
     tool = server.tool(annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False), structured_output=False)
+
+    def told_for_whom(function: Callable[..., str]) -> Callable[..., str]:
+        """Let the SDK hand over its `context`, whose type is known only here."""
+        function.__annotations__["context"] = Context
+        return function
 
     @tool
     def list_tables() -> str:
@@ -79,7 +87,14 @@ def serve(config: Config) -> None:
         return "\n\n".join(map(_offered, canned.load().values()))
 
     @tool
-    def run_query(name: str, params: dict[str, str] | None = None, since: str | None = None, limit: int = ROWS) -> str:
+    @told_for_whom
+    def run_query(
+        name: str,
+        params: dict[str, str] | None = None,
+        since: str | None = None,
+        limit: int = ROWS,
+        context: Any = None,
+    ) -> str:
         """Answer a ready-made question.
 
         Args:
@@ -89,19 +104,27 @@ def serve(config: Config) -> None:
             limit: rows at most, up to 1000.
         """
         canned_name = _known(name, ToolError)
-        return answer(canned_name, dict(params or {}), since, limit)
+        return answer(context, canned_name, dict(params or {}), since, limit)
 
     @tool
-    def run_sql(sql: str, limit: int = ROWS) -> str:
+    @told_for_whom
+    def run_sql(sql: str, limit: int = ROWS, context: Any = None) -> str:
         """Answer one SELECT in DuckDB's SQL over the tables of list_tables. Nothing can be written, no file opened.
 
         Args:
             sql: the statement.
             limit: rows at most, up to 1000.
         """
-        return answer(f"{sql}\n", {}, None, limit)
+        return answer(context, f"{sql}\n", {}, None, limit)
 
     server.run()
+
+
+def _client(context: Any) -> str:
+    """What the client calls itself, if it does: `claude-code 2.1.330`. A claim, and only its printable part."""
+    said = getattr(context.session.client_params, "client_info", None)
+    text = f"{said.name} {said.version}" if said else ""
+    return "".join(letter for letter in text if letter.isascii() and letter.isprintable())[:CLIENT_CHARS_MAX].strip()
 
 
 def _known(name: str, refusal: type[Exception]) -> str:

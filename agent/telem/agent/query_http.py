@@ -90,7 +90,10 @@ class SqlDoor:
 
     async def ask_frames(self, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
         """Answer a question of our own command line: frames in, frames out."""
-        asked = Asked(caller.name, _via(request), "", address=request.remote or "")
+        via = _via(request)
+        # Only our own programs ask here; which client a coding agent's tools serve says more than their address.
+        address = (via == "mcp" and request.headers.get("X-Telem-Client")) or request.remote or ""
+        asked = Asked(caller.name, via, "", address=_header_text(address))
         try:
             question = Question.read(await body.read(request, STATEMENT_LIMIT_BYTES))
         except (BodyError, ValueError) as error:

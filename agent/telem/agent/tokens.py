@@ -61,7 +61,7 @@ class Tokens:
 
     def caller(self, headers: Mapping[str, str], arguments: Mapping[str, str]) -> Caller | None:
         """Who asks, or None: no token, or a wrong one."""
-        token = _given(headers, arguments)
+        token = given(headers, arguments)
         if not token:
             return None
         if self._changed(self._layout.token):
@@ -89,8 +89,8 @@ class Tokens:
         return before != now
 
 
-def _given(headers: Mapping[str, str], arguments: Mapping[str, str]) -> str:
-    """The token, wherever it stands."""
+def given(headers: Mapping[str, str], arguments: Mapping[str, str]) -> str:
+    """What was given for a token, wherever it stands; empty if nothing was."""
     kind, _, value = headers.get("Authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return value.strip()
