@@ -22,6 +22,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 run: $(VENV)/.installed ## start the daemon, show a demo report, say how to connect your own Claude Code
 	@$(BIN)/telem-agent demo --report
 	@$(BIN)/telem-agent start
+	@echo; echo "Or by hand, in the shell from which you start Claude Code:"
+	@$(BIN)/telem-agent setup --env
 
 test: lint ## all linters, type checks and tests
 	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered

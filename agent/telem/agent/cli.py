@@ -147,12 +147,12 @@ asking_cli.add_commands(cli)
 @click.option("--report/--no-report", default=True, help="Print a first report.")
 def demo(config: Config, report: bool) -> None:
     """Replay a recorded Claude Code session into a data folder of its own, and show a first report."""
-    from . import demo_commands, query_commands
+    from . import demo_commands, program, query_commands
 
     home = demo_commands.demo(config)
     if report:
         query_commands.report(config, home)
-    click.echo(f"\nDEMO: more questions about it: telem-agent query cost-analysis --home {home}", err=True)
+    click.echo(f"\nDEMO: more questions about it: {program.typed()} query cost-analysis --home {home}", err=True)
 
 
 @cli.command()

@@ -15,7 +15,7 @@ import orjson
 
 from telem.sanitize.records import Profile
 
-from . import control
+from . import control, program
 from .config import SETTINGS
 from .errors import AgentError
 
@@ -51,9 +51,11 @@ def start(config: Config) -> None:
     _await_catalog(config)
     _print_endpoints(said["endpoints"], config)
     _warn_if_off(said["profile"])
-    click.echo("\nConnect your coding agents:  telem-agent setup")
-    click.echo("Start it at every login:     telem-agent service install")
-    click.echo("Then ask:                    telem-agent query cost-analysis")
+    name = program.typed()
+    click.echo(f"\nConnect your coding agents:  {name} setup")
+    click.echo(f'In one shell, to try it:     eval "$({name} setup --env)"')
+    click.echo(f"Start it at every login:     {name} service install")
+    click.echo(f"Then ask:                    {name} query cost-analysis")
 
 
 def restart(config: Config) -> None:

@@ -20,6 +20,7 @@ from tests.agent.setup.conftest import ENDPOINT, YES
 from tests.conftest import config_for
 from tests.daemons import CLI
 
+from telem.agent import program
 from telem.agent.cli import cli
 from telem.agent.errors import AgentError
 from telem.agent.setup import claude, commands, environment, files, variables
@@ -273,7 +274,7 @@ def test_a_moved_program_gets_its_hook_renewed(
     theirs = {"type": "command", "command": "make lint"}
     claude_settings.write_text(json.dumps({"hooks": {"SessionStart": [{"hooks": [theirs]}]}}))
     assert set_up(config, "claude")
-    monkeypatch.setattr(commands, "program", lambda: "/opt/new place/telem-agent")
+    monkeypatch.setattr(program, "path", lambda: "/opt/new place/telem-agent")
     assert set_up(config, "claude")
     groups = loaded(claude_settings)["hooks"]["SessionStart"]
     assert [hook["command"].split(" hook")[0] for group in groups for hook in group["hooks"]] == [

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from telem.agent import control
+from telem.agent import control, program
 from telem.agent.config import SETTINGS, load
 from telem.agent.errors import AgentError
-from telem.agent.setup.commands import program
 from telem.storage.disk import Disk
 
 from . import managers
@@ -29,7 +28,7 @@ def install(config: Config, *, dry: bool) -> None:
         AgentError: there is a service for another data folder, or the manager refuses.
     """
     chosen = managers.manager()
-    what = chosen.text(program(), config.home)
+    what = chosen.text(program.path(), config.home)
     if dry:
         click.echo(what.decode(), nl=False)
         click.echo(f"{chosen.name} would read this from {chosen.path}", err=True)
@@ -44,9 +43,9 @@ def install(config: Config, *, dry: bool) -> None:
         click.secho(text, bold=True, err=True)
     if chosen.supervises:
         control.stop(config.layout)  # one that was started by hand; the manager starts its own
-    chosen.install(program(), config.home)
+    chosen.install(program.path(), config.home)
     Disk().directory(config.home)
-    said = {"manager": chosen.name, "file": str(chosen.path), "program": program()}
+    said = {"manager": chosen.name, "file": str(chosen.path), "program": program.path()}
     Disk().write(config.layout.service, json.dumps(said).encode())
     if not chosen.supervises and control.find(config.layout) is None:
         from telem.agent.daemon_commands import start

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 import orjson
 
-from telem.agent import control
+from telem.agent import control, program
 from telem.agent.errors import AgentError
 from telem.agent.homes import default_home
 from telem.agent.places import place_of
@@ -69,22 +69,13 @@ def wanted(config: Config, content: Content | None, *, replace: bool, pass_on: b
     home = "" if config.home == default_home() else str(config.home)
     return Wanted(
         where,
-        claude.hook_command(program(), home),
+        claude.hook_command(program.path(), home),
         content,
         replace,
         pass_on,
         WHEN_TAKEN,
         earlier_endpoints(records(config.layout)),
     )
-
-
-def program() -> str:
-    """This program, by a path that stays when it is upgraded."""
-    beside = Path(sys.executable).with_name("telem-agent")
-    on_path = shutil.which("telem-agent")
-    if on_path and (not beside.exists() or Path(on_path).resolve() == beside.resolve()):
-        return str(Path(on_path).absolute())
-    return str(beside)
 
 
 def found(environ: Any = os.environ) -> list[str]:
