@@ -43,6 +43,17 @@ def _append(disk: Any, home: Path) -> Any:
     return lambda: (home / "s").read_bytes() == b"acknowledged"
 
 
+def _extend(disk: Any, home: Path) -> Any:
+    disk.extend(home / "log", b"one\n")
+    disk.extend(home / "log", b"two\n")
+    return lambda: (home / "log").read_bytes() == b"one\ntwo\n"
+
+
+def _link(disk: Any, home: Path) -> Any:
+    disk.link(_made(disk, home / "l"), home / "second")
+    return lambda: (home / "second").read_bytes() + (home / "l").read_bytes() == b"oldold"
+
+
 def _publish(disk: Any, home: Path) -> Any:
     disk.publish(_unsynced(home / ".tmp-p", b"rows"), home / "p")
     return lambda: (home / "p").read_bytes() == b"rows"
@@ -84,7 +95,7 @@ def _cut(disk: Any, home: Path) -> Any:
     )
 
 
-VERBS = (_write, _directory, _append, _publish, _publish_tree, _move, _exchange, _cut)
+VERBS = (_write, _directory, _append, _extend, _link, _publish, _publish_tree, _move, _exchange, _cut)
 
 
 def keep_word(seed: int, disk: Any, disk_module: Any) -> None:

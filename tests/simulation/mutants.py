@@ -12,6 +12,7 @@ from unittest import mock
 from telem.agent import keeper
 from telem.storage import catalog, recovery, retire
 from telem.storage import disk as disk_module
+from telem.storage.inventory import ParquetFile
 from telem.storage.journal import Journal
 
 if TYPE_CHECKING:
@@ -83,11 +84,9 @@ def _publish_first(layout: Any, disk: Any, cutoff: str) -> bool:
         return _PUBLISH(layout, disk, cutoff)
 
 
-def _all_published(_layout: Any, _signal: Any) -> list[Any]:
-    """Every segment is taken to be in Parquet since long ago."""
-    everything = mock.Mock(first=1, last=1000)
-    everything.path.stat.return_value.st_mtime = 0.0
-    return [everything]
+def _all_published(layout: Any, _signal: Any) -> list[ParquetFile]:
+    """Every segment is taken to be in Parquet, by a file of a folder that is there."""
+    return [ParquetFile(layout.cutoff, "", 1, 1000)]
 
 
 _PUBLISH = catalog.publish
@@ -100,7 +99,7 @@ RULES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "the cutoff waits for segments that still hold rows": lambda: mock.patch.object(
         keeper, "days_in_journal", return_value=set()
     ),
-    "what was never acknowledged is cut": lambda: mock.patch.object(recovery, "_mend", return_value=True),
+    "what was never acknowledged is cut": lambda: mock.patch.object(recovery, "mend", return_value=True),
     "a retry after a restart is known": lambda: mock.patch.object(recovery, "REMEMBER_AT_LEAST", 0),
     "a segment that could not be cut back is no Parquet yet": lambda: mock.patch.object(
         Journal, "_abandon", lambda journal, _: journal.close()

@@ -100,7 +100,7 @@ class System:
             name: getattr(self, f"_{name}")
             for name in (
                 "open", "close", "write", "fsync", "fdatasync", "ftruncate", "truncate",
-                "replace", "rename", "unlink", "remove", "mkdir", "rmdir",
+                "replace", "rename", "link", "unlink", "remove", "mkdir", "rmdir",
             )
         }  # fmt: skip
         self.real = {name: getattr(os, name) for name in replaced}
@@ -212,6 +212,14 @@ class System:
         self._changed(*changes)
 
     _rename = _replace
+
+    def _link(self, source: Any, target: Any) -> None:
+        if not self._is_ours(target):
+            self.real["link"](source, target)
+            return
+        self.fail_if_told(target)
+        self.real["link"](source, target)
+        self._changed((self._parent(target), os.path.basename(target), os.stat(source).st_ino))
 
     def _unlink(self, path: Any, *, dir_fd: int | None = None) -> None:
         parent, name = self._place(path, dir_fd)

@@ -49,6 +49,10 @@ PAUSES_S = (0.0, 1.0, 30.0, 61.0, 200.0, 1000.0, 4000.0, 90_000.0)
 JUMPS_S = (-400 * 86_400.0, -3_600.0, 2 * 86_400.0, 3650 * 86_400.0)
 
 
+JUMP_WHILE_OFF = 0.2
+"""How often a clock is another one when the machine is on again: an empty battery, another system's time zone."""
+
+
 class WrongError(AssertionError):
     """A promise is broken; the message says by which row, and how."""
 
@@ -141,6 +145,8 @@ class World:
         self.system.revive(plan)
         self.log.append(f"life: {plan}")
         self.journals = {}
+        if self.chance.random() < JUMP_WHILE_OFF:
+            self._jump()
         self.check("before recovery", torn=True)
         with self.system.running(self.disk_module), self._patched():
             try:
@@ -197,10 +203,13 @@ class World:
             for journal in self.journals.values():
                 journal.close()
         elif what < 0.92:
-            self.clock.jump(self.chance.choice(JUMPS_S))
-            self.log.append(f"clock jumps to {self.clock.wall_s}")
+            self._jump()
         else:
             self.check("between steps")
+
+    def _jump(self) -> None:
+        self.clock.jump(self.chance.choice(JUMPS_S))
+        self.log.append(f"clock jumps to {self.clock.wall_s}")
 
     def _end_well(self) -> None:
         """All clients are served, everything becomes Parquet, is merged and retired."""
@@ -354,6 +363,7 @@ class World:
                 self.log.append(f"{job['job']} {job.get('segments', job.get('day', job.get('cutoff')))}")
             except Exception as error:  # noqa: BLE001 (as the worker does)
                 results.append({"ok": False, "error": f"{type(error).__name__}: {error}"})
+            self.check(f"after {job['job']}")
         return results
 
     def _merge(self, run: list[Any], signal: Signal, path: Path, disk: Any) -> None:

@@ -166,11 +166,14 @@ class Disk:
         """Add to the end of a file that only grows, durably; make it if it is not there.
 
         What a crash left torn at its end is closed with a line feed first, so that it spoils nothing but itself.
+        Its name is made durable before anything is in it: whoever finds it not empty need not ask for its name.
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(path, flags, FILE_MODE)
         try:
             size = os.fstat(descriptor).st_size
+            if not size:
+                self.sync_directory(path.parent)
             torn = size and os.pread(descriptor, 1, size - 1) != b"\n"
             view = memoryview(b"\n" + data if torn else data)
             while view:
@@ -178,8 +181,6 @@ class Disk:
             sync_descriptor(descriptor)
         finally:
             os.close(descriptor)
-        if not size:
-            self.sync_directory(path.parent)
 
     def publish(self, temporary: Path, path: Path) -> None:
         """Give a finished file its name: sync it, rename it, sync the directory; take back a name that may not last.
