@@ -50,12 +50,12 @@ def stack(parts: Sequence[tuple[str, float, str]], what: str) -> str:
     return f'<svg class="stack" {view} role="img" aria-label="{escape(what)}">{"".join(drawn)}</svg>'
 
 
-def share(part: float) -> str:
-    """A thin bar as long as a share of 1, for a table's cell."""
+def share(part: float, *, over: bool = False) -> str:
+    """A thin bar as long as a share of 1, for a table's cell; `over` marks what is beyond its limit."""
     width = 100 * max(0.0, min(1.0, part))
     return (
         '<svg class="share" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect class="bar" width="{width:.1f}" height="6" rx="2"/></svg>'
+        f'<rect class="bar{" over" if over else ""}" width="{width:.1f}" height="6" rx="2"/></svg>'
     )
 
 

@@ -135,12 +135,13 @@ def _daily(figures: Figures) -> str:
 
 def _budgets(figures: Figures) -> str:
     rows = "".join(
-        f"<tr><td>{escape(str(row['name']))}</td><td>{escape(budgets.said(row))}</td>"
-        f'<td class="bars">{charts.share(float(row["percent"]) / 100)}</td><td>{row["percent"]:.0f} %</td></tr>'
+        f'<tr><td>{escape(str(row["name"]))}</td><td class="text">{escape(budgets.said(row))}</td>'
+        f'<td class="bars">{charts.share(float(row["percent"]) / 100, over=row["exceeded"] > 0)}</td>'
+        f"<td>{row['percent']:.0f} %</td></tr>"
         for row in figures.budgets
     )
     said = "Reported costs, and computed ones where none was reported. Periods are those of UTC."
-    head = '<th></th><th scope="col">Used</th><th></th><th scope="col">Share</th>'
+    head = '<th></th><th scope="col" class="text">Used</th><th></th><th scope="col">Share</th>'
     return (
         f'<section><h2>Budgets</h2><p class="from">{said}</p>'
         f'<table class="narrow"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></section>'
