@@ -8,7 +8,6 @@ import json
 import os
 import select
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -67,6 +66,8 @@ def start(arguments: list[str], layout: Layout) -> dict[str, Any]:
     Raises:
         AgentError: it ended, or did not become ready in time; with what it said.
     """
+    import subprocess  # status, which everybody waits for, does without
+
     layout.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     reading, writing = os.pipe()
     log_path = layout.logs / "start.log"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections import Counter
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +16,7 @@ from telem.sanitize.records import Profile
 from . import control, program
 from .config import SETTINGS
 from .errors import AgentError
+from .version import version
 
 if TYPE_CHECKING:
     from .config import Config
@@ -154,6 +153,7 @@ async def _run_daemon(daemon: Any, *arguments: Any) -> None:
 
 
 def _log_to(config: Config, *, to_stderr: bool) -> None:
+    import logging
     from logging.handlers import RotatingFileHandler
 
     config.layout.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -204,10 +204,7 @@ def status(config: Config, as_json: bool) -> bool:
 
 def _print_status(said: dict[str, Any], config: Config) -> None:
     up = datetime.fromtimestamp(said["started_at_s"], UTC)
-    click.echo(
-        f"telem-agent {metadata.version('telem-agent')} runs (process {said['pid']}), "
-        f"up since {up:%Y-%m-%d %H:%M:%S} UTC"
-    )
+    click.echo(f"telem-agent {version()} runs (process {said['pid']}), up since {up:%Y-%m-%d %H:%M:%S} UTC")
     _print_endpoints(said["endpoints"], config)
     click.echo(
         f"\n  {'signal':8} {'records':>10} {'requests':>9} {'retried':>8} {'refused':>8} "

@@ -19,9 +19,9 @@ def main() -> None:
 
         importlib.import_module(f".{sys.argv[1]}", __package__).main(sys.argv[2:])
     elif sys.argv[1:] == ["--version"]:
-        from importlib import metadata
+        from .version import version
 
-        print(f"telem-agent, version {metadata.version('telem-agent')}")  # noqa: T201 (as click would, without click)
+        print(f"telem-agent, version {version()}")  # noqa: T201 (as click would, without click)
     else:
         from .cli import main as run
 

@@ -6,12 +6,10 @@ Files are 0600 and directories 0700, also when they were something else before.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import os
 import secrets
-import shutil
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -237,6 +235,8 @@ class Disk:
             if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV):
                 raise
             temporary = other.with_name(f"{TEMPORARY_PREFIX}{other.name}-{secrets.token_hex(4)}")
+            import shutil
+
             shutil.copyfile(path, temporary)
             self.publish(temporary, other)
             return
@@ -356,6 +356,8 @@ _EXCHANGE = 2  # RENAME_EXCHANGE of renameat2(2) and RENAME_SWAP of renamex_np(2
 
 
 def _exchange(one: Path, other: Path) -> None:
+    import ctypes  # rarely needed, and every command imports this module
+
     library = ctypes.CDLL(None, use_errno=True)
     first, second = os.fsencode(one), os.fsencode(other)
     if hasattr(library, "renameat2"):
