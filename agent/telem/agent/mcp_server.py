@@ -64,11 +64,6 @@ def serve(config: Config) -> None:
     )
     tool = server.tool(annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False), structured_output=False)
 
-    def told_for_whom(function: Callable[..., str]) -> Callable[..., str]:
-        """Let the SDK hand over its `context`, whose type is known only here."""
-        function.__annotations__["context"] = Context
-        return function
-
     @tool
     def list_tables() -> str:
         """List the tables, each with a sentence on what a row is."""
@@ -87,7 +82,7 @@ def serve(config: Config) -> None:
         return "\n\n".join(map(_offered, canned.load().values()))
 
     @tool
-    @told_for_whom
+    @told_for_whom(Context)
     def run_query(
         name: str,
         params: dict[str, str] | None = None,
@@ -107,7 +102,7 @@ def serve(config: Config) -> None:
         return answer(context, canned_name, dict(params or {}), since, limit)
 
     @tool
-    @told_for_whom
+    @told_for_whom(Context)
     def run_sql(sql: str, limit: int = ROWS, context: Any = None) -> str:
         """Answer one SELECT in DuckDB's SQL over the tables of list_tables. Nothing can be written, no file opened.
 
@@ -118,6 +113,16 @@ def serve(config: Config) -> None:
         return answer(context, f"{sql}\n", {}, None, limit)
 
     server.run()
+
+
+def told_for_whom(kind: type) -> Callable[[Callable[..., str]], Callable[..., str]]:
+    """Let the SDK hand over its `context`, which it knows by this type; the type is not known when a module is read."""
+
+    def annotate(function: Callable[..., str]) -> Callable[..., str]:
+        function.__annotations__["context"] = kind
+        return function
+
+    return annotate
 
 
 def _client(context: Any) -> str:
