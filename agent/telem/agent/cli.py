@@ -69,12 +69,13 @@ def start(config: Config, **_: Any) -> None:
 @cli.command()
 @with_settings(*SERVING)
 @click.option("--ready-fd", type=int, hidden=True, help="Descriptor to write to once it accepts data.")
+@click.option("--parent-fd", type=int, hidden=True, help="Descriptor at whose end it stops: who started it is gone.")
 @click.option("--take-over", hidden=True, default="", help="Socket of the running daemon that is to hand over.")
-def run(config: Config, ready_fd: int | None, take_over: str) -> None:
+def run(config: Config, ready_fd: int | None, parent_fd: int | None, take_over: str) -> None:
     """Run the daemon in the foreground, for service managers."""
     from . import daemon_commands
 
-    daemon_commands.run(config, ready_fd, take_over)
+    daemon_commands.run(config, ready_fd, take_over, parent_fd)
 
 
 @cli.command()

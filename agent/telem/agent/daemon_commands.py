@@ -124,7 +124,7 @@ def _print_endpoints(endpoints: dict[str, str], config: Config) -> None:
     click.echo(f"  data       {config.home}")
 
 
-def run(config: Config, ready_fd: int | None, take_over_from: str = "") -> None:
+def run(config: Config, ready_fd: int | None, take_over_from: str = "", parent_fd: int | None = None) -> None:
     """Run in the foreground until a signal comes, or another daemon takes over."""
     import asyncio
 
@@ -141,15 +141,26 @@ def run(config: Config, ready_fd: int | None, take_over_from: str = "") -> None:
     if config.mode == "hub":
         from .hub.hub import Hub
 
-        asyncio.run(_run_daemon(Hub, config, on_ready))
+        asyncio.run(_run_daemon(Hub(config, on_ready), parent_fd))
     else:
         from .daemon import Daemon
 
-        asyncio.run(_run_daemon(Daemon, config, on_ready, take_over_from))
+        asyncio.run(_run_daemon(Daemon(config, on_ready, take_over_from), parent_fd))
 
 
-async def _run_daemon(daemon: Any, *arguments: Any) -> None:
-    await daemon(*arguments).run()
+async def _run_daemon(daemon: Any, parent_fd: int | None) -> None:
+    if parent_fd is not None:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+
+        def look() -> None:
+            if os.read(parent_fd, 64) == b"":
+                loop.remove_reader(parent_fd)
+                daemon.stop()
+
+        loop.add_reader(parent_fd, look)
+    await daemon.run()
 
 
 def _log_to(config: Config, *, to_stderr: bool) -> None:

@@ -5,6 +5,7 @@ python clickhouse_front.py FOLDER [CUT…]    after storing, hang up instead of 
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import threading
@@ -73,7 +74,7 @@ class Front(BaseHTTPRequestHandler):
         pass
 
 
-server = HTTPServer(("127.0.0.1", 0), Front)
+server = HTTPServer(("127.0.0.1", int(os.environ.get("FRONT_PORT", "0"))), Front)
 print(server.server_port, flush=True)  # noqa: T201
 threading.Thread(target=server.serve_forever, daemon=True).start()
 sys.stdin.read()

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import json
-import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.agent.forward.fronts import PASSWORD, clickhouse, there
 from tests.otlp import GOLDENS, golden
-from tests.storage.homes import asked, home_of, parquet, segment
+from tests.storage.homes import DAY, asked, home_of, parquet, segment
 
 from telem.agent.forward import destinations, follower
 from telem.agent.forward.cursor import Cursor
 from telem.agent.forward.destinations import Destination
 from telem.agent.forward.worker import run
 from telem.sanitize.decode import decode
+from telem.sanitize.records import Signal
+from telem.storage import sequence
+from telem.storage.compact import compact
 from telem.storage.disk import Disk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.storage.conftest import MakeBatch
 
@@ -32,35 +30,6 @@ if TYPE_CHECKING:
     from telem.storage.layout import Layout
 
 pytest.importorskip("chdb")
-PASSWORD = "s3cret"
-
-
-@contextlib.contextmanager
-def clickhouse(folder: Path, *cut: int) -> Iterator[int]:
-    """A front in a process of its own; yields its port."""
-    script = Path(__file__).with_name("clickhouse_front.py")
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(folder), *map(str, cut)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert process.stdin
-    assert process.stdout
-    try:
-        yield int(process.stdout.readline())
-    finally:
-        process.stdin.close()
-        process.stdout.close()
-        process.wait(20)
-
-
-def there(port: int, sql: str) -> list[list[Any]]:
-    """Rows of a question asked over there."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("POST", "/?database=telemetry", sql.encode(), {"X-ClickHouse-Key": PASSWORD})
-    response = connection.getresponse()
-    text = response.read().decode()
-    connection.close()
-    assert response.status == 200, text
-    return [list(json.loads(line).values()) for line in text.splitlines()]
 
 
 def destine(layout: Layout, port: int, tmp_path: Path, **options: Any) -> None:
@@ -125,6 +94,26 @@ def test_lost_answers_double_nothing(home: Path, batch: MakeBatch, tmp_path: Pat
         until_done(layout)
         found = there(port, "SELECT count(), uniqExact(LogAttributes['telem.row_id']) FROM otel_logs")
         assert found == [[expected, expected]]
+
+
+def test_an_insert_comes_again_as_it_was_although_its_rows_have_moved(
+    home: Path, batch: MakeBatch, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Its answer was lost; meanwhile the segments became Parquet, in another order and read in smaller pieces."""
+    monkeypatch.setattr(sequence, "CHUNK_ROWS", 7)
+    layout = home_of(home)
+    segment(layout, 1, batch(*(f"a{number}" for number in range(20))), batch(*(f"b{number}" for number in range(20))))
+    segment(layout, 2, batch("last"))
+    with clickhouse(tmp_path, 2) as port:  # the first one finds no table
+        destine(layout, port, tmp_path, signals=("logs",))
+        assert run(layout, "there", linger_s=0, parent=False)["state"] == "later"
+        assert there(port, "SELECT count() FROM otel_logs") == [[40]]
+        compact(layout, Signal.LOGS, [1, 2], DAY, Disk())
+        for number in (1, 2):
+            Disk().empty(layout.segment(Signal.LOGS, number))
+        until_done(layout)
+        assert there(port, "SELECT count() FROM otel_logs") == [[41]]
+        assert there(port, "SELECT count(DISTINCT LogAttributes['telem.row_id']) FROM otel_logs") == [[41]]
 
 
 def test_a_wrong_password_stops_it_and_missing_tables_may_not_be_made(

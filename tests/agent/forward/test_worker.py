@@ -252,6 +252,17 @@ def test_a_record_that_makes_it_fail_is_given_up_in_the_end(layout: Layout, thre
         assert len(Cursor(layout, Disk(), "there").rejected()) == 1
 
 
+def test_a_500_after_a_long_outage_is_not_the_record_s_fault(layout: Layout, three: list[str]) -> None:
+    """Only answers of 500 count, and only in a row."""
+    with Receiver(
+        lambda request: OK if request.number > 23 else failure(500 if request.number % 8 else 503)
+    ) as receiver:
+        destine(layout, receiver)
+        until_done(layout)
+        assert receiver.names() == three
+        assert Cursor(layout, Disk(), "there").rejected() == []
+
+
 def test_rows_of_a_late_import_leave_too(layout: Layout, three: list[str], batch: MakeBatch) -> None:
     """Their number was taken, and empty, when the cursor passed it."""
     number = reserve(layout, LOGS)

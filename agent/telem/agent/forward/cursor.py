@@ -7,6 +7,7 @@ is noted by id, never by content: a purge reaches it as it reaches the rows.
 
 from __future__ import annotations
 
+import http.client
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -38,6 +39,7 @@ class State:
         segment: by signal, the first segment that is not done.
         pending: by signal, earlier numbers that an import has taken and that may still get rows.
         failures: attempts in a row that failed.
+        faults: of these the last ones in a row that were answered with 500.
     """
 
     segment: dict[str, int] = field(default_factory=dict)
@@ -46,6 +48,7 @@ class State:
     rejected: int = 0
     day: str = ""
     failures: int = 0
+    faults: int = 0
     error: str = ""
     error_at: str = ""
     sent_at: str = ""
@@ -112,14 +115,17 @@ class Cursor:
         """Send again, at once."""
         self._paused_path.unlink(missing_ok=True)
 
-    def failed(self, message: str) -> None:
+    def failed(self, message: str, status: int = 0) -> None:
         """Note a failure."""
         self.state.failures += 1
+        self.state.faults = self.state.faults + 1 if status == http.client.INTERNAL_SERVER_ERROR else 0
         self.state.error, self.state.error_at = message, now()
         self.save()
 
     def reject(self, signal: Signal, row: dict[str, Any], status: int, message: str) -> None:
-        """Note a row that the destination does not take."""
+        """Note a row that the destination does not take, once however often it was tried."""
+        if any(entry["id"] == row["id"] for entry in self.rejected()):
+            return
         said = {"signal": signal.value, "segment": row["seg"], "id": row["id"], "status": status, "message": message}
         _append(self.rejected_path, orjson.dumps({**said, "at": now()}) + b"\n")
         self.state.rejected += 1

@@ -129,7 +129,7 @@ class Dispatcher:
             return
         known.said = said
         if said["state"] in ("later", "busy"):
-            known.failures += 1
+            known.failures = said.get("failures", known.failures + 1)  # 1 again after whatever was taken
             wait_s = gap_s(known.failures, said.get("after_s"))
             known.next_at_s, known.seen = self._now_s() + wait_s, None
             log.warning("forwarding to %s: %s; again in %.0f s", name, said.get("error"), wait_s)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice, takewhile
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from telem.sanitize.records import Signal
@@ -48,6 +48,11 @@ FAULTS_MAX = 8
 def yesterday() -> str:
     """The last day that is over, in UTC."""
     return (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
+
+
+def _rows_of(signal: Signal, unit: Unit) -> Iterator[list[Row]]:
+    """All rows of a unit, in chunks."""
+    return parquet_rows(signal, unit) if unit.in_parquet else iter(JournalTail(unit.path).read, [])
 
 
 @dataclass
@@ -95,6 +100,7 @@ class Follower:
         if destination.temporality == "cumulative" and Signal.METRICS in self._signals:
             self._cumulative = Cumulative(self.cursor.series_path, disk)
         self._tails: dict[Signal, tuple[JournalTail, Done]] = {}
+        self._under_way = {signal: self.cursor.under_way(signal) for signal in self._signals if self._in_clickhouse}
         self._refused_in_a_row = 0
 
     def run(self) -> int:
@@ -108,6 +114,7 @@ class Follower:
             self._send_days()
             return sum(self.cursor.state.sent.values()) - before
         for signal in self._signals:
+            self._resume(signal)
             for number in list(self.cursor.state.pending.get(signal.value, ())):
                 self._take_late(signal, number)
             while not self._is_stopping() and self._take_next(signal):
@@ -128,7 +135,7 @@ class Follower:
                 for start in range(0, len(leaving), BATCH_ROWS)
             )
             state.sent["days"] = state.sent.get("days", 0) + taken
-            state.day, state.sent_at, state.failures, state.error = day, now(), 0, ""
+            state.day, state.sent_at, state.failures, state.faults, state.error = day, now(), 0, 0, ""
             self.cursor.save()
         state.day = yesterday()
         self.cursor.save()
@@ -193,19 +200,37 @@ class Follower:
         return True
 
     def _batches(self, signal: Signal, rows: list[Row]) -> Iterator[list[Row]]:
-        """Rows for one request each. What was under way when we were killed comes first, alone, as it was."""
+        """Rows for one request each; of an insert it is noted first what is in it."""
         if not self._in_clickhouse:
             yield from (rows[start : start + BATCH_ROWS] for start in range(0, len(rows), BATCH_ROWS))
             return
-        under_way = set(self.cursor.under_way(signal))
-        rows = sorted(rows, key=lambda row: (row["id"] not in under_way, table_of(signal, row)))
-        while rows:
-            again = sum(1 for _ in takewhile(lambda row: row["id"] in under_way, rows))
-            table = table_of(signal, rows[0])
-            size = again or sum(1 for _ in takewhile(lambda row: table_of(signal, row) == table, rows[:INSERT_ROWS]))  # noqa: B023
-            batch, rows = rows[:size], rows[size:]
-            self.cursor.begin(signal, [row["id"] for row in batch])
-            yield batch
+        for _, of_table in groupby(
+            sorted(rows, key=lambda row: table_of(signal, row)), lambda row: table_of(signal, row)
+        ):
+            while batch := list(islice(of_table, INSERT_ROWS)):
+                self.cursor.begin(signal, [row["id"] for row in batch])
+                yield batch
+
+    def _resume(self, signal: Signal) -> None:
+        """Insert once more what was under way when we ended: the same rows in the same order, so with the same token.
+
+        They are looked for where they are now: by then the segment may have become a part of a Parquet file.
+        """
+        under_way = self._under_way.pop(signal, [])
+        state = self.cursor.state
+        late = [next_unit(self._layout, signal, one, only=one) for one in state.pending.get(signal.value, ())]
+        for unit in filter(None, [*late, next_unit(self._layout, signal, state.segment.get(signal.value, 1))]):
+            if not under_way:
+                return
+            done = self.cursor.done(signal, unit.first)
+            if done.ids.intersection(under_way):  # they are noted together, after the answer; a crash tore the note
+                done.add(under_way)
+                return
+            wanted = dict.fromkeys(under_way)
+            found = {row["id"]: row for chunk in _rows_of(signal, unit) for row in chunk if row["id"] in wanted}
+            if rows := self._outgoing.rows(signal, [found[one] for one in wanted if one in found]):
+                self._deliver(signal, rows, done)
+                return
 
     def _deliver(self, signal: Signal, rows: list[Row], done: Done) -> None:
         cumulative = self._cumulative if signal is Signal.METRICS else None
@@ -219,7 +244,7 @@ class Follower:
         done.add(row["id"] for row in rows)
         state = self.cursor.state
         state.sent[signal.value] = state.sent.get(signal.value, 0) + taken
-        state.sent_at, state.failures, state.error = now(), 0, ""
+        state.sent_at, state.failures, state.faults, state.error = now(), 0, 0, ""
         self.cursor.save()
 
     def _send_rows(self, signal: Signal, rows: Sequence[Row]) -> int:
@@ -235,7 +260,7 @@ class Follower:
             if answer.rejected:
                 self._note_partial(signal, answer)
             return len(rows) - min(len(rows), answer.rejected)
-        faulty = answer.status == 500 and self.cursor.state.failures >= FAULTS_MAX  # noqa: PLR2004 (its status)
+        faulty = answer.status == 500 and self.cursor.state.faults >= FAULTS_MAX  # noqa: PLR2004 (its status)
         if answer.verdict is not Verdict.REFUSED and not faulty:
             raise DeliveryError(answer)
         if len(rows) > 1:
@@ -290,7 +315,7 @@ class Follower:
         unit = next_unit(self._layout, signal, segment, only=segment) or next_unit(self._layout, signal, segment)
         if unit is None or unit.first != segment:
             return iter(())
-        return parquet_rows(signal, unit) if unit.in_parquet else iter(JournalTail(unit.path).read, [])
+        return _rows_of(signal, unit)
 
     def preview(self, limit: int) -> Iterator[tuple[Signal, list[Row]]]:
         """The rows that would leave next, as they would leave; nothing is sent and nothing moves."""
@@ -303,7 +328,7 @@ class Follower:
             position = self.cursor.state.segment.get(signal.value, 1)
             while len(found) < limit and (unit := next_unit(self._layout, signal, position)):
                 done = self.cursor.done(signal, unit.first)
-                for chunk in parquet_rows(signal, unit) if unit.in_parquet else iter(JournalTail(unit.path).read, []):
+                for chunk in _rows_of(signal, unit):
                     found += self._outgoing.rows(signal, [row for row in chunk if row["id"] not in done.ids])
                     if len(found) >= limit:
                         break

@@ -125,7 +125,7 @@ def _follow(layout: Layout, follower: Follower, stopping: _Stopping, linger_s: f
 def _failed(layout: Layout, disk: Disk, name: str, error: DeliveryError) -> dict[str, Any]:
     cursor = Cursor(layout, disk, name)
     answer = error.answer
-    cursor.failed(answer.message)
+    cursor.failed(answer.message, answer.status)
     if answer.verdict is Verdict.STOP:
         cursor.pause(answer.message)
         return {"state": "paused", "error": answer.message}

@@ -1,7 +1,7 @@
 """The members' own agents: a process each, started when somebody comes, ended when nobody has come for a while.
 
 A member's agent is the ordinary one over the member's folder, listening on Unix sockets that only the hub may open. Its
-life, its crash and its questions touch no other member.
+life, its crash and its questions touch no other member. It ends when the hub does, however: its input ends.
 """
 
 from __future__ import annotations
@@ -123,8 +123,8 @@ class Houses:
         try:
             house.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "telem", "run", "--home", str(house.home), "--sockets", str(house.sockets),
-                "--accept-row-ids", "1", "--ready-fd", str(writing), *self._flags,
-                stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
+                "--accept-row-ids", "1", "--ready-fd", str(writing), "--parent-fd", "0", *self._flags,
+                stdin=asyncio.subprocess.PIPE, stdout=output, stderr=output,
                 pass_fds=(writing,),
             )  # fmt: skip
         finally:
