@@ -64,22 +64,7 @@ def serve(config: Config) -> None:
     )
     tool = server.tool(annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False), structured_output=False)
 
-    @tool
-    def list_tables() -> str:
-        """List the tables, each with a sentence on what a row is."""
-        from telem.queries.describe import tables
-
-        return "\n".join(f"{table.name}: {table.sentence}" for table in tables())
-
-    @tool
-    def describe_table(name: str) -> str:
-        """List the columns of a table: name, type, unit and meaning."""
-        return _described(name)
-
-    @tool
-    def list_queries() -> str:
-        """List the ready-made questions with their parameters."""
-        return "\n\n".join(map(_offered, canned.load().values()))
+    _add_lookups(tool)
 
     @tool
     @told_for_whom(Context)
@@ -113,6 +98,27 @@ def serve(config: Config) -> None:
         return answer(context, f"{sql}\n", {}, None, limit)
 
     server.run()
+
+
+def _add_lookups(tool: Callable[[Callable[..., str]], Any]) -> None:
+    """The tools that say what there is to ask."""
+
+    @tool
+    def list_tables() -> str:
+        """List the tables, each with a sentence on what a row is."""
+        from telem.queries.describe import tables
+
+        return "\n".join(f"{table.name}: {table.sentence}" for table in tables())
+
+    @tool
+    def describe_table(name: str) -> str:
+        """List the columns of a table: name, type, unit and meaning."""
+        return _described(name)
+
+    @tool
+    def list_queries() -> str:
+        """List the ready-made questions with their parameters."""
+        return "\n\n".join(map(_offered, canned.load().values()))
 
 
 def told_for_whom(kind: type) -> Callable[[Callable[..., str]], Callable[..., str]]:
