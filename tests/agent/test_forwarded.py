@@ -11,7 +11,9 @@ from tests.daemons import journal_rows, names
 from tests.otlp import logs, raw
 
 from telem.agent.forwarded import ROW_ID
+from telem.queries.commands import ask
 from telem.sanitize.records import Signal
+from telem.storage.layout import Layout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +53,22 @@ async def test_a_restart_remembers_them(home: Path) -> None:
         async with running(config_for(home, accept_row_ids=1)) as daemon:
             await accept(daemon, request(1, at=at))
     assert names(journal_rows(home)) == ["1"]
+
+
+async def test_imported_rows_are_compared_with_exported_ones_here_too(home: Path) -> None:
+    """As where they come from: a request that was exported and imported counts once."""
+
+    def told(number: int, scope: str) -> RawRequest:
+        message = logs({"event.name": "api_request", "request_id": "req_1", ROW_ID: row_id(number)})
+        message.resource_logs[0].scope_logs[0].scope.name = scope
+        return raw(Signal.LOGS, message)
+
+    async with running(config_for(home, accept_row_ids=1)) as daemon:
+        await accept(daemon, told(1, "com.anthropic.claude_code.events"))
+        assert not daemon.layout.transcripts.exists()
+        await accept(daemon, told(2, "telem-agent.transcript"))
+    assert ask(Layout(home), "SELECT count(*) FROM api_requests").rows == ((1,),)
+    assert ask(Layout(home), "SELECT count(*) FROM raw_logs").rows == ((2,),)
 
 
 async def test_many_at_once_store_a_row_once(home: Path) -> None:

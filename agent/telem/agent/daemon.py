@@ -261,7 +261,9 @@ class Daemon:
 
     def _gates(self, policy: Policy) -> tuple[Gate, Gate]:
         judged = Admit(policy.admission, self._key, self._tombs, self._dropped)
-        admit: Callable[[Row, Signal], bool] = judged if self._seen is None else Forwarded(judged, self._seen)
+        admit: Callable[[Row, Signal], bool] = judged
+        if self._seen is not None:
+            admit = Forwarded(judged, self._seen, lambda: self.disk.directory(self.layout.transcripts))
         return Gate(Redactor(policy, self._key), self._key, admit), Gate(Redactor(policy, self._key), self._key, admit)
 
     def _clean_text(self, text: str) -> str:

@@ -10,6 +10,8 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from telem.sanitize.admit import Admit
     from telem.sanitize.records import Row, Signal
     from telem.storage.seen import Seen
@@ -29,11 +31,14 @@ class Forwarded:
     Args:
         admit: the judgements.
         seen: the ids that came last.
+        on_imported: called once a row was read from a session log: from then on views must compare it with what the
+            client exported, as they do where it was imported.
     """
 
-    def __init__(self, admit: Admit, seen: Seen) -> None:
+    def __init__(self, admit: Admit, seen: Seen, on_imported: Callable[[], None]) -> None:
         self._admit = admit
         self._seen = seen
+        self._on_imported: Callable[[], None] | None = on_imported
         self.repeated = 0
 
     def __call__(self, row: Row, signal: Signal) -> bool:
@@ -45,5 +50,8 @@ class Forwarded:
                 self.repeated += 1
                 return False
             row["id"] = given
+            if self._on_imported and row.get("source") == "transcript":
+                self._on_imported()
+                self._on_imported = None
             return self._admit.survives(row, signal)
         return self._admit(row, signal)
