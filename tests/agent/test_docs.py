@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from telem.agent import docs
+from telem.agent import docs, sections
 from telem.agent.cli import cli
 from telem.agent.config import SETTINGS, Setting
 
@@ -103,3 +103,13 @@ def test_the_environment_file_points_at_the_default_port() -> None:
     text = (REPOSITORY / ".claude" / "env-config" / "telemetry-enabled.env").read_text(encoding="utf-8")
     defaults = {setting.name: setting.default for setting in SETTINGS}
     assert f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{defaults['bind']}:{defaults['otlp_http_port']}" in text.splitlines()
+
+
+def test_help_tells_every_command_once() -> None:
+    """In the section of what it is for, with a whole sentence."""
+    listed = [name for names in sections.SECTIONS.values() for name in names]
+    assert sorted(listed) == sorted(cli.commands)
+    text = CliRunner().invoke(cli, ["--help"]).output
+    assert "..." not in text.partition("Begin:")[2]
+    assert "Others:" not in text
+    assert text.index("  setup ") < text.index("  hub ")

@@ -41,6 +41,7 @@ def test_a_question_without_an_answer_says_so(empty_store: Layout, name: str) ->
     empty = ask(empty_store, name, since="7d")
     assert empty.rows == ()
     assert "Nothing of this kind" in empty.note
+    assert "telem-agent doctor" in ask(empty_store, "last").note
 
 
 def test_a_day(store: Layout) -> None:

@@ -84,18 +84,26 @@ def setup(config: Config, *, undo: bool, shown: bool, as_env: bool, **options: A
 
 @setup.command()
 @with_settings()
-@click.option("--tag", "tags", multiple=True, required=True, metavar="KEY=VALUE", help="A tag; without VALUE it goes.")
+@click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag; without VALUE it goes.")
 @click.option("--local", is_flag=True, help="In settings.local.json, which is yours alone and not committed.")
+@click.option("--undo", is_flag=True, help="Take back what was set for this project.")
 @_DRY
 @_YES
 @_JSON
-def project(config: Config, tags: tuple[str, ...], **options: Any) -> None:
+def project(config: Config, tags: tuple[str, ...], *, undo: bool, **options: Any) -> None:
     """Tag what Claude Code sends from this project: team, chapter, or a key of your own."""
     from .setup import commands
     from .setup.project import pairs
 
+    if undo == bool(tags):
+        raise click.UsageError("say either --tag KEY=VALUE or --undo")
     how = commands.How(options["dry"], options["yes"], options["as_json"])
-    if not commands.setup_project(config, pairs(tags), how, local=options["local"]):
+    well = (
+        commands.take_back_project(config, how)
+        if undo
+        else commands.setup_project(config, pairs(tags), how, local=options["local"])
+    )
+    if not well:
         sys.exit(EXIT_FAILED)
 
 

@@ -13,7 +13,7 @@ import click
 
 from telem.sanitize.pseudonym import KINDS
 
-from . import asking_cli, asks, care, daily, forward_cli, keep_cli, life_cli, past
+from . import asking_cli, asks, care, daily, forward_cli, keep_cli, life_cli, past, sections
 from .config import SETTINGS
 from .flags import SERVING, WithDefault, with_settings
 
@@ -29,6 +29,10 @@ class Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
         """Return them in the order they are written."""
         return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (as above)
+        """Write them by what they are for."""
+        sections.write(self.commands, formatter)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what is expected to go wrong ends as a line on standard error."""

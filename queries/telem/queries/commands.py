@@ -46,7 +46,7 @@ def ask(
     columns = tuple(
         ColumnInfo(asked.by, column.type) if column.name == "by" and asked.by else column for column in table.columns
     )
-    return replace(table, columns=columns, note=_note(table, asked.since))
+    return replace(table, columns=columns, note=_note(table, asked.since, question))
 
 
 def write(
@@ -115,9 +115,11 @@ def _named(word: str) -> canned.Canned:
         raise QueryError(error.message, hint, error.problem) from None
 
 
-def _note(table: Table, since: datetime | None) -> str:
+def _note(table: Table, since: datetime | None, question: str) -> str:
     """A friendly word when there is nothing to show."""
     if table.rows:
         return ""
     when = f" since {since:%Y-%m-%d %H:%M} UTC" if since else ""
+    if question == "last":
+        return f"Nothing has been recorded{when}. `telem-agent doctor` says whether clients are connected."
     return f"Nothing of this kind has been recorded{when}. `telem-agent query last` shows what arrived."

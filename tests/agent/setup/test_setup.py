@@ -630,7 +630,15 @@ def test_tags_of_a_project(config: Config, tmp_path: Path, monkeypatch: pytest.M
     assert value == "chapter=ch07,team=The A%2C B%3DC Team"
     assert commands.setup_project(config, pairs(["chapter=", "x.y=ü"]), YES, local=False)
     assert loaded(path)["env"]["OTEL_RESOURCE_ATTRIBUTES"] == "team=The A%2C B%3DC Team,x.y=%C3%BC"
-    assert commands.take_back(config, ["project"], YES)
+    other = tmp_path / "site"
+    (other / ".git").mkdir(parents=True)
+    monkeypatch.chdir(other)
+    assert commands.setup_project(config, {"team": "web"}, YES, local=False)
+    assert commands.take_back_project(config, YES)
+    assert not (other / ".claude").exists()
+    monkeypatch.chdir(top / "docs")
+    assert loaded(path)["env"]["OTEL_RESOURCE_ATTRIBUTES"]
+    assert commands.take_back_project(config, YES)
     assert not (top / ".claude").exists()
     assert commands.setup_project(config, {"a": "b"}, YES, local=True)
     assert (top / ".claude" / "settings.local.json").exists()

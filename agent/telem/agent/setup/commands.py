@@ -58,7 +58,9 @@ def endpoint(config: Config) -> str:
     if running and "otlp_http" in running.endpoints:
         return running.endpoints["otlp_http"]
     if not config.otlp_http_port:
-        raise AgentError("the daemon takes any free port and does not run, so its address is not known", "Start it.")
+        raise AgentError(
+            "the daemon takes any free port and does not run, so its address is not known", "telem-agent start"
+        )
     host = "[::1]" if config.bind == "::1" else "127.0.0.1"
     return f"http://{host}:{config.otlp_http_port}"
 
@@ -129,13 +131,21 @@ def _plan(module: ModuleType, target: Wanted) -> Plan:
 
 def setup_project(config: Config, tags: dict[str, str], how: How, *, local: bool) -> bool:
     """Set tags for the project around the current directory."""
+    plans = [project.plan(_top(), tags, local=local)]
+    return carry_out(config, plans, how, "telem-agent setup project --undo")
+
+
+def take_back_project(config: Config, how: How) -> bool:
+    """Undo what was set for the project around the current directory; returns whether all of it went."""
+    return take_back(config, [project.NAME], how, _top())
+
+
+def _top() -> Path:
     here = Path.cwd()
-    top = Path(place_of(str(here)).top or here)
-    plans = [project.plan(top, tags, local=local)]
-    return carry_out(config, plans, how)
+    return Path(place_of(str(here)).top or here)
 
 
-def carry_out(config: Config, plans: Sequence[Plan], how: How) -> bool:
+def carry_out(config: Config, plans: Sequence[Plan], how: How, undo_command: str = "telem-agent setup --undo") -> bool:
     """Show plans, ask, and carry them out.
 
     Raises:
@@ -151,7 +161,7 @@ def carry_out(config: Config, plans: Sequence[Plan], how: How) -> bool:
         for plan in changing:
             backup = _applied(config, plan)
             click.echo(f"{plan.title}: {plan.path} is set; as it was before: {backup}", err=True)
-        click.echo("Take it back at any time: telem-agent setup --undo", err=True)
+        click.echo(f"Take it back at any time: {undo_command}", err=True)
         done = True
     if how.as_json:
         click.echo(orjson.dumps(_said(plans, done=done), option=orjson.OPT_INDENT_2).decode())
@@ -228,8 +238,8 @@ def _state(plan: Plan, *, done: bool) -> str:
     return "changed" if done else "would change"
 
 
-def take_back(config: Config, names: Sequence[str], how: How) -> bool:
-    """Undo what set-ups changed, the latest first; returns whether all of it went.
+def take_back(config: Config, names: Sequence[str], how: How, below: Path | None = None) -> bool:
+    """Undo what set-ups changed, the latest first, or those of them below a folder; returns whether all of it went.
 
     Where there is no record at all (the data folder was removed), what setup would have put there is taken out.
 
@@ -237,8 +247,12 @@ def take_back(config: Config, names: Sequence[str], how: How) -> bool:
         AgentError: there is nobody to ask.
     """
     known = records(config.layout)
-    mine = [record for record in reversed(known) if not names or record.client in names]
-    left = [] if known else leftovers(names)
+    mine = [
+        record
+        for record in reversed(known)
+        if (not names or record.client in names) and (below is None or record.path.is_relative_to(below))
+    ]
+    left = [] if known or below else leftovers(names)
     for record in mine:
         click.echo(f"{record.client}: {record.path}, set {record.at}", err=True)
     for plan in left:
