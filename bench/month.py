@@ -55,6 +55,7 @@ def build(home: Path, month: Month) -> Layout:
     with duckdb.connect(config={"threads": 2, "memory_limit": "4GB"}) as connection:
         for statement in _macros(templates):
             connection.execute(statement)
+        typed: dict[Signal, str] = {}  # the same columns every day
         for number in range(month.days):
             day = month.last_day - dt.timedelta(days=month.days - 1 - number)
             first = month.events * number // month.days
@@ -64,14 +65,16 @@ def build(home: Path, month: Month) -> Layout:
                 (Signal.METRICS, _metrics(day, month)),
             ):
                 path = layout.day(signal, day.isoformat()) / parquet_name(number * 4 + 1, number * 4 + 4)
-                _write(connection, signal, rows, path, disk)
+                if signal not in typed:
+                    typed[signal] = ", ".join(_typed(connection, signal, rows))
+                select = f"SELECT {typed[signal]} FROM ({rows}) ORDER BY {order_of(signal)}"
+                _write(connection, signal, select, path, disk)
     publish(layout, disk, month.last_day.isoformat())
     return layout
 
 
-def _write(connection: duckdb.DuckDBPyConnection, signal: Signal, rows: str, path: Path, disk: Disk) -> None:
-    columns = ", ".join(_typed(connection, signal, rows))
-    relation = connection.sql(f"SELECT {columns} FROM ({rows}) ORDER BY {order_of(signal)}")
+def _write(connection: duckdb.DuckDBPyConnection, signal: Signal, select: str, path: Path, disk: Disk) -> None:
+    relation = connection.sql(select)
     with ParquetFileWriter(signal, path, disk) as writer:
         for batch in relation.to_arrow_reader(ROW_GROUP_ROWS):
             writer.write(pa.Table.from_batches([batch]))
