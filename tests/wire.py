@@ -34,7 +34,7 @@ class Answer:
 class Line:
     """A connection."""
 
-    def __init__(self, port: int, timeout_s: float = 10.0) -> None:
+    def __init__(self, port: int, timeout_s: float = 60.0) -> None:
         self.port = port
         self.socket = socket.create_connection(("127.0.0.1", port), timeout_s)
         self.file = self.socket.makefile("rb")

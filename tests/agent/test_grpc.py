@@ -42,13 +42,13 @@ def channel(served: LiveDaemon) -> Iterator[grpc.Channel]:
 
 def export(channel: grpc.Channel, signal: Signal, body: bytes, compression: grpc.Compression | None = None) -> bytes:
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHODS[signal])
-    return bytes(call(body, timeout=20, compression=compression, wait_for_ready=True))
+    return bytes(call(body, timeout=60, compression=compression, wait_for_ready=True))
 
 
 def code_of(channel: grpc.Channel, method: str, body: bytes) -> grpc.StatusCode:
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(method)
     with pytest.raises(grpc.RpcError) as caught:
-        call(body, timeout=20, wait_for_ready=True)
+        call(body, timeout=60, wait_for_ready=True)
     found = caught.value.code()
     assert isinstance(found, grpc.StatusCode)
     return found
@@ -126,7 +126,7 @@ def test_many_calls_at_once_are_all_stored(channel: grpc.Channel, served: LiveDa
     """A hundred on one connection."""
     wanted = [fresh_name() for _ in range(100)]
     call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHODS[Signal.LOGS])
-    futures = [call.future(numbered(Signal.LOGS, name), timeout=20) for name in wanted]
+    futures = [call.future(numbered(Signal.LOGS, name), timeout=60) for name in wanted]
     assert [future.result() for future in futures] == [b""] * 100
     rows = names([row for row in journal_rows(served.home) if "record.name" in row["attributes"]])
     assert {rows.count(name) for name in wanted} == {1}

@@ -31,7 +31,7 @@ def handed(cwd: Path | str, **more: Any) -> str:
 def call(home: Path, text: str, **env: str) -> subprocess.CompletedProcess[str]:
     command = [*CLI, "hook", "--home", str(home)]
     return subprocess.run(
-        command, input=text, capture_output=True, text=True, timeout=20, check=False, env=clean_env() | env
+        command, input=text, capture_output=True, text=True, timeout=60, check=False, env=clean_env() | env
     )
 
 

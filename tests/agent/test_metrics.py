@@ -132,7 +132,7 @@ def _value(query: str) -> float:
 
     for _ in range(120):
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", 19091, timeout=5)
+            connection = http.client.HTTPConnection("127.0.0.1", 19091, timeout=60)
             connection.request("GET", f"/api/v1/query?query={query}")
             found = json.loads(connection.getresponse().read())["data"]["result"]
             if found:

@@ -97,7 +97,7 @@ class Clients:
 
 @contextlib.contextmanager
 def http_client(port: int) -> Iterator[Callable[[bytes], None]]:
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
 
         def send(body: bytes) -> None:
             connection.request("POST", "/v1/logs", body, {"Content-Type": "application/x-protobuf"})
@@ -112,7 +112,7 @@ def http_client(port: int) -> Iterator[Callable[[bytes], None]]:
 def grpc_client(port: int) -> Iterator[Callable[[bytes], None]]:
     with grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
         call: Any = channel.unary_unary(METHODS[LOGS])
-        yield lambda body: call(body, timeout=10)
+        yield lambda body: call(body, timeout=60)
 
 
 def names_in(home: Path) -> Counter[str]:

@@ -33,7 +33,7 @@ def selftest(*arguments: str, env: dict[str, str] | None = None) -> subprocess.C
         [*CLI, "selftest", "privacy", *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
         env=clean_env() | (env or {}),
     )

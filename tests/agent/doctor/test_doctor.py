@@ -41,7 +41,7 @@ MODEL = {"model": "claude-sonnet-4-5", "session.id": "0b0e4a52-4c5f-4a7e-9d6a-1d
 
 def post(endpoint: str, signal: str, message: Message) -> None:
     headers = {"Content-Type": "application/x-protobuf"}
-    with urlopen(Request(f"{endpoint}/v1/{signal}", message.SerializeToString(), headers), timeout=10) as answer:
+    with urlopen(Request(f"{endpoint}/v1/{signal}", message.SerializeToString(), headers), timeout=60) as answer:
         assert answer.status == 200
 
 

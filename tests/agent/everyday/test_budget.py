@@ -136,7 +136,7 @@ def hook() -> Iterator[tuple[str, list[Any]]]:
 def alert(command: list[str], webhook: str) -> subprocess.CompletedProcess[str]:
     what = {"command": command, "webhook": webhook, "words": {"text": "80 % used; `id`", "threshold": "80"}}
     arguments = [sys.executable, "-m", "telem.agent.everyday.alert"]
-    return subprocess.run(arguments, input=json.dumps(what), capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(arguments, input=json.dumps(what), capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_an_alert_runs_and_posts(tmp_path: Path, hook: tuple[str, list[Any]]) -> None:

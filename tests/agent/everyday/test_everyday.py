@@ -170,7 +170,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 def _read_until(descriptor: int, wanted: bytes) -> bytes:
-    found, end_s = b"", time.monotonic() + 20
+    found, end_s = b"", time.monotonic() + 60
     while wanted not in found:
         assert time.monotonic() < end_s, found[-2000:]
         if select.select([descriptor], [], [], 0.2)[0]:

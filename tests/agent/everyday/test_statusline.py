@@ -91,7 +91,7 @@ def test_whatever_it_is_given_it_is_one_line(told: Any, summary: Any) -> None:
 def run(home: Path, stdin: bytes, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "telem", "statusline", "--home", str(home), *arguments]
     env = {**clean_env(), "NO_COLOR": "1"}
-    return subprocess.run(command, input=stdin, capture_output=True, timeout=20, check=False, env=env)
+    return subprocess.run(command, input=stdin, capture_output=True, timeout=60, check=False, env=env)
 
 
 @pytest.mark.parametrize("stdin", [b"", b"{", b"\xff\xfe", b"[]", b"null", json.dumps(TOLD).encode()])

@@ -75,7 +75,7 @@ class Engine:
 
 def there(port: int, sql: str) -> list[list[Any]]:
     """Rows of a question asked over there."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("POST", "/?database=telemetry", sql.encode(), {"X-ClickHouse-Key": PASSWORD})
     response = connection.getresponse()
     text = response.read().decode()

@@ -270,7 +270,7 @@ def test_tls_with_a_certificate_of_ones_own(home: Path, tmp_path: Path) -> None:
         url = urlsplit(daemon.endpoints["hub"])
         assert url.scheme == "https"
         context = ssl.create_default_context(cafile=str(chain))
-        connection = http.client.HTTPSConnection("127.0.0.1", url.port, context=context, timeout=10)
+        connection = http.client.HTTPSConnection("127.0.0.1", url.port, context=context, timeout=60)
         connection.request("GET", "/ping")
         assert connection.getresponse().read() == b"Ok.\n"
         connection.close()

@@ -118,7 +118,7 @@ def test_the_profile_starts_it_only_if_it_is_there(tmp_path: Path) -> None:
     tool.write_text('#!/bin/sh\nfor word; do echo "$word"; done > called.tmp; mv called.tmp called\n')
     tool.chmod(0o755)
     script = f". {profile}; while [ ! -e called ]; do sleep 0.01; done; cat called"
-    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True, timeout=10)
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.splitlines() == ["end", "start", "--home", str(HOME)]
 
 

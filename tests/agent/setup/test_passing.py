@@ -81,7 +81,7 @@ def test_what_arrives_here_arrives_there(account: Path, live: LiveDaemon, receiv
     assert found["OTEL_EXPORTER_OTLP_ENDPOINT"] == live.endpoints["otlp_http"]
     body = logs({"event.name": "api_request", "cost_usd": 0.1}).SerializeToString()
     headers = {"Content-Type": "application/x-protobuf"}
-    with urlopen(Request(f"{live.endpoints['otlp_http']}/v1/logs", body, headers), timeout=10) as answer:
+    with urlopen(Request(f"{live.endpoints['otlp_http']}/v1/logs", body, headers), timeout=60) as answer:
         assert answer.status == 200
     wait_for(lambda: ("/v1/logs", "open sesame") in receiver.got, 60)
     secret = config.layout.setup / "before-claude.headers"

@@ -607,7 +607,7 @@ def test_one_question(config: Config, claude_settings: Path, answer: bytes, stat
     command = [*CLI, "setup", "--home", str(config.home), "--client", "claude"]
     with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         os.write(ours, answer)
-        said = process.communicate(timeout=30)[0].decode()
+        said = process.communicate(timeout=60)[0].decode()
     for descriptor in (ours, theirs):
         os.close(descriptor)
     assert (process.returncode, said.count("[Y/n]")) == (status, 1)

@@ -218,7 +218,7 @@ def test_ctrl_c_keeps_what_was_handed_over(live: LiveDaemon, tmp_path: Path) -> 
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
     wait_for(lambda: journal_rows(live.home) or process.poll() is not None)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     if process.returncode:  # else it was done before it heard
         assert process.returncode == 1
         assert "Run it again" in errors

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + 30
+    end_s = time.monotonic() + 120
     while not await asyncio.to_thread(condition):
         assert time.monotonic() < end_s, "it did not happen in time"
         await asyncio.sleep(0.1)
