@@ -23,7 +23,7 @@ from tests.simulation.system import CrashError, Plan, System
 from telem.agent import keeper as keeper_module
 from telem.agent.keeper import Keeper
 from telem.sanitize.records import SanitizedBatch, Signal
-from telem.storage import catalog, compact, merge, worker
+from telem.storage import catalog, compact, merge, spare, worker
 from telem.storage import disk as disk_module
 from telem.storage.inventory import parquet_files
 from telem.storage.journal import Journal, segments
@@ -344,6 +344,7 @@ class World:
 
             put(keeper_module, "time", clock)
             put(keeper_module, "utc_day", self._utc_day)
+            put(spare, "keep", lambda _layout: None)
             put(keeper_module, "run_jobs", self._run_jobs)
             put(keeper_module.log, "error", lambda *said: self.log.append(str(said[0]) % said[1:]))
             put(catalog, "_write", lambda path, statements: path.write_text("\n".join(statements)))

@@ -28,7 +28,7 @@ from telem.sanitize.gate import Gate
 from telem.sanitize.records import Profile, Signal
 from telem.sanitize.redact import Redactor
 from telem.sanitize.tombs import Tombs
-from telem.storage import tombstones
+from telem.storage import spare, tombstones
 from telem.storage.disk import Disk
 from telem.storage.formats import mark_format
 from telem.storage.inventory import sizes
@@ -153,6 +153,7 @@ class Daemon:
 
     async def _live(self, stack: contextlib.AsyncExitStack, handed: list[Handed]) -> None:
         """One life, until it is time to leave. There is another when a successor fails."""
+        spare.give(self.layout, spare.START_BYTES)
         self.disk.sign(self._lock)
         mark_format(self.layout, self.disk)
         waiting = self._open_journals(stack)

@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from telem.sanitize.records import Signal
+from telem.storage import spare
 from telem.storage.inventory import days_in_journal, days_to_merge, first_day
 from telem.storage.journal import segments
 from telem.storage.manifest import unnoted
@@ -99,6 +100,7 @@ class Keeper:
         if turned or now_s - self._retired_at_s >= RETIRE_EVERY_S:
             self._retired_at_s = now_s
             self._retire()
+            spare.keep(self._layout)
         for committer in self._committers.values():
             journal = committer.journal
             journal.mend()

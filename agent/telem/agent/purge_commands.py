@@ -15,7 +15,7 @@ from telem.queries.commands import ask
 from telem.sanitize.pseudonym import Pseudonyms, is_stand_in
 from telem.sanitize.records import Signal
 from telem.sanitize.tombs import SESSION, USER
-from telem.storage import exports, intent
+from telem.storage import exports, intent, spare
 from telem.storage.disk import Disk
 from telem.storage.intent import ALL, BEFORE, Target, target_of
 from telem.storage.keys import load_key, read_key
@@ -86,6 +86,7 @@ def purge(config: Config, meant: Target | None, *, dry: bool, yes: bool, as_json
     if not dry:
         if not yes and not resuming:
             click.confirm("Take this out for good?", abort=True, err=True)
+        spare.give(layout)
         intent.note(layout, Disk(), meant)
         done = with_bar(config, lambda: _do(config), show=not as_json)
         said |= {

@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from telem.sanitize.records import Signal
-from telem.storage import retention, rollups
+from telem.storage import retention, rollups, spare
 from telem.storage.retention import SIZE, Day, Limits
 from telem.storage.retire import GRACE_S
 from telem.storage.sureclock import SureClock
@@ -82,7 +82,9 @@ class Retention:
             self._looked_s = now_s
             self._doomed = [day for day in retention.due(self._layout, today, self.limits) if self._may_go(day, now_s)]
             held = [day for day in self._doomed if found.raw_since[day.signal] <= day.day < found.closed]
-            jobs += [_give_up(home, held)] if held else []
+            if held:
+                spare.give(self._layout, spare.START_BYTES)  # what makes room must not want for it
+                jobs.append(_give_up(home, held))
         if now_s - self._swept_s >= SWEEP_EVERY_S:
             self._swept_s = now_s
             jobs += [{"job": "remove", "home": home, **_reasons(self._doomed)}] if self._settled(found, now_s) else []

@@ -43,6 +43,7 @@ LEFT_OUT = {
     "ACCESS": "likewise",
     "progress": "of work under way",
     "cutoff": "derived",
+    "spare": "zeros",
     "telemetry.duckdb": "derived",
     "telemetry.sql": "derived",
     "journal": "read through a snapshot",

@@ -45,6 +45,7 @@
   cursors/<name>.rejected.ndjson      ids of the rows it refused, and why
   cursors/<name>.series.json          running totals, where it wants them instead of increments
   snapshots/<token>/                  what a backup or an export is reading; gone when it ends
+  spare                               space kept back for a start and a purge on a full disk; zeros
   quarantine/                         files that could not be read, and what was cut from them
   seen.ids                            ids of the rows that another agent forwarded last
   hub/                                a hub's register of members, and when each came last
@@ -246,6 +247,10 @@ class Layout:
     @property
     def logs(self) -> Path:
         return self.home / "logs"
+
+    @property
+    def spare(self) -> Path:
+        return self.home / "spare"
 
     @property
     def seen(self) -> Path:
