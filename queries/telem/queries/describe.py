@@ -20,7 +20,6 @@ from telem.sanitize.records import Signal
 from telem.storage.views import Files, view_names, view_text, worker_sql
 
 from . import canned
-from .clickhouse_views import statements
 
 _COMMENTED = re.compile(r'^\s*(?:.*\bAS )?("[^"]+"|\w+),? -- (.+)$', re.MULTILINE)
 _UNIT = re.compile(r"\[([^]]+)\] (.+)")
@@ -198,15 +197,6 @@ def database_schema() -> str:
     return "\n".join(parts)
 
 
-def clickhouse_schema() -> str:
-    """docs/contracts/clickhouse.sql: the exporter's tables, and the views on them that ready-made questions need."""
-    header = (
-        "-- The OpenTelemetry Collector's ClickHouse tables, and views that make events, api_requests … of them.\n"
-        "-- Generated from the code; run with clickhouse-client --multiquery.\n\n"
-    )
-    return header + ";\n\n".join(statements()) + ";\n"
-
-
 def _unit(column: ColumnDoc) -> str:
     return f"[{column.unit}] " if column.unit else ""
 
@@ -255,7 +245,7 @@ All of them take `--since`: events from then on, UTC. The SQL can be changed and
 `$since_day` the oldest ingest day that can hold events since `$since`. A column `by` is named after what was chosen.
 
 All of them answer the same on ClickHouse, over the tables of the OpenTelemetry Collector's exporter and the views of
-[contracts/clickhouse.sql](contracts/clickhouse.sql).
+[10-schema.sql](../optional-docker/clickhouse/initdb.d/10-schema.sql).
 `python -m telem.queries.dialect NAME` prints a question's text for it."""
 
 
@@ -279,7 +269,6 @@ def pages() -> dict[str, str]:
         "data-model.md": data_model(),
         "queries.md": queries_page(),
         "contracts/database-schema.sql": database_schema(),
-        "contracts/clickhouse.sql": clickhouse_schema(),
         "contracts/telemetry-events.json": json.dumps(events_schema(), indent=2, ensure_ascii=False) + "\n",
     }
 
