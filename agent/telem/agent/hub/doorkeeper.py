@@ -21,6 +21,8 @@ from yarl import URL
 
 from telem.agent.errors import AgentError
 
+from . import page
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
@@ -74,8 +76,10 @@ class Doorkeeper:
         """Answer one request."""
         if request.path == "/ping":
             return _text(HTTPStatus.OK, "Ok.")
-        if "Origin" in request.headers:
-            return _text(HTTPStatus.FORBIDDEN, "requests from web pages are refused (Origin header)")
+        if not _is_from_here(request.headers):
+            return _text(HTTPStatus.FORBIDDEN, "requests from other web pages are refused (Origin header)")
+        if page.wants(request.method, request.path, request.headers, has_query=bool(request.query)):
+            return page.answer()
         token = token_of(request.headers) or request.query.get("password", "")
         member = self._members.of_token(token, time.time())
         if member is None:
@@ -172,6 +176,14 @@ def token_of(headers: Mapping[str, str]) -> str:
         except (binascii.Error, ValueError):
             return ""
     return headers.get("X-ClickHouse-Key", "")
+
+
+def _is_from_here(headers: Mapping[str, str]) -> bool:
+    """Is this of no web page, or of the hub's own? A browser says where a page came from, and which host it asks."""
+    origin = headers.get("Origin")
+    if headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        return headers.get("Sec-Fetch-Mode") == "navigate" and origin is None  # a link to the page
+    return origin is None or origin.partition("://")[2] == headers.get("Host")
 
 
 def _without_secrets(query: MultiMapping[str]) -> list[tuple[str, str]]:

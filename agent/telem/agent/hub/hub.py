@@ -119,6 +119,7 @@ class Hub:
         stack.push_async_callback(self.access.close)
         self._team = Team(self.members, self.layout.hub_house, self.config.hub_group_size, self.access.note)
         actions = {
+            "GET /me": _me,
             "GET /team": self._team.answer,
             "GET /team/access": self._team_access,
             "GET /metrics": self._metrics,
@@ -227,6 +228,12 @@ class Hub:
             ],
             "refused": self.door.refused,
         }
+
+
+async def _me(member: Member, _request: web.BaseRequest) -> web.StreamResponse:
+    """Tell a member who she is here."""
+    said = orjson.dumps({"schema": STATUS_SCHEMA, "name": member.name, "role": member.role.value})
+    return web.Response(body=said, content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 def address_of(text: str) -> tuple[str, int]:
