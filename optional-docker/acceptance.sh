@@ -34,7 +34,12 @@ as_ada "INSERT INTO telemetry.otel_logs (Timestamp, EventName) VALUES (now64(9),
 [ "$(as_ada 'SELECT count() FROM telemetry.otel_logs')" = 1 ]
 second=$(./member.sh ben_login)
 [ "$($compose exec -T clickhouse clickhouse-client --user ben_login --password "$second" --query 'SELECT count() FROM telemetry.otel_logs')" = 0 ]
-! as_ada "DROP TABLE telemetry.otel_logs"
+if as_ada "DROP TABLE telemetry.otel_logs"; then echo "a member dropped a table"; exit 1; fi
+if as_ada "ALTER TABLE telemetry.otel_logs DELETE WHERE 1"; then echo "a member deleted rows"; exit 1; fi
+step "a member forwards to ClickHouse through Caddy, as her login"
+[ "$(curl -fsSk --max-time 30 -H 'X-ClickHouse-User: ada_login' -H "X-ClickHouse-Key: $password" https://localhost/clickhouse/ --data-binary 'SELECT count() FROM telemetry.otel_logs')" = 1 ]
+step "the page is there, and tells nothing"; curl -fsSk -H 'Accept: text/html' https://localhost/ | grep -q 'telem-agent hub'
+step "a purge in ClickHouse"; ./purge.sh ada_login all; [ "$(as_ada 'SELECT count() FROM telemetry.otel_logs')" = 0 ]
 step "everything in order"; ./verify.sh
 step "backup"; ./backup.sh "$(mktemp -d)"
 step "ACCEPTED"

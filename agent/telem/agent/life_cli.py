@@ -80,7 +80,9 @@ def sanitize_stored(config: Config, *, dry: bool, other: bool, yes: bool, as_jso
 @click.option("--before", default="", metavar="DAY", help="All that happened before a UTC day.")
 @click.option("--all", "everything", is_flag=True, help="All that was stored so far.")
 @click.option("--resume", is_flag=True, help="Finish a purge that was interrupted.")
-@click.option("--on", "hub", metavar="HUB", help="Take it out on a hub this home forwards to, and not here.")
+@click.option(
+    "--on", "hub", metavar="NAME", help="Take it out on a hub or ClickHouse this home forwards to, and not here."
+)
 @click.option("--delete-copies", is_flag=True, help="Delete backups and exports that hold, or may hold, such rows.")
 @click.option("--dry-run", "dry", is_flag=True, help="Say what would go, and leave it.")
 @_yes

@@ -26,6 +26,8 @@ from .errors import AgentError
 from .purging import purge_without_daemon
 
 if TYPE_CHECKING:
+    from telem.storage.layout import Layout
+
     from .config import Config
     from .forward.destinations import Destination
 
@@ -98,18 +100,33 @@ def purge(config: Config, meant: Target | None, *, dry: bool, yes: bool, as_json
             click.echo(
                 f"{total} rows and {done.get('rollup_rows', 0)} sums taken out; receipt: {done['receipt']}", err=True
             )
+            _tell_of_others(layout)
     if as_json:
         click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode())
 
 
+def _tell_of_others(layout: Layout) -> None:
+    """What left this machine before is still where it went."""
+    from .forward import destinations
+
+    for name in destinations.names(layout):
+        click.echo(f"{name} may hold such rows too; the same purge with --on {name} takes them out there.", err=True)
+
+
 def purge_on(config: Config, name: str, meant: Target, *, dry: bool, yes: bool, as_json: bool) -> None:
-    """Have a hub take it out of what it holds of this member. What is stored here stays.
+    """Have a hub or a ClickHouse take it out of what it holds of this member. What is stored here stays.
 
     Raises:
-        AgentError: the hub cannot be asked, or did not finish.
+        AgentError: it cannot be asked, or did not finish.
     """
     from . import remote
+    from .forward import destinations
 
+    if name in destinations.names(config.layout):
+        destination = destinations.read(config.layout, name)
+        if destination.kind == "clickhouse":
+            _purge_in_clickhouse(config, destination, meant, dry=dry, yes=yes, as_json=as_json)
+            return
     destination = remote.hub(config.layout, name)
     found = _asked_to_purge(destination, meant, dry=True)
     rows = ", ".join(f"{count} of {signal}" for signal, count in found["found"].items())
@@ -124,6 +141,30 @@ def purge_on(config: Config, name: str, meant: Target, *, dry: bool, yes: bool, 
             click.echo(f"{total} rows taken out there; here nothing was changed.", err=True)
     if as_json:
         click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+
+
+def _purge_in_clickhouse(
+    config: Config, destination: Destination, meant: Target, *, dry: bool, yes: bool, as_json: bool
+) -> None:
+    from telem.storage.purge import receipt
+
+    from .forward import clickhouse_purge
+
+    rows = clickhouse_purge.purge(destination, meant, dry=True)
+    said: dict[str, Any] = {"schema": SCHEMA, "kind": meant.kind, "on": destination.name, "dry_run": dry, "rows": rows}
+    if not as_json:
+        words = ", ".join(f"{count} of {table}" for table, count in rows.items()) or "none of our tables"
+        click.echo(f"On {destination.url}: {words}.", err=True)
+    if not dry:
+        if not yes:
+            click.confirm("Take this out there for good?", abort=True, err=True)
+        said["rows"] = clickhouse_purge.purge(destination, meant, dry=False)
+        noted = {"on": destination.name, "rows": said["rows"]}
+        said["receipt"] = str(receipt(config.layout, Disk(), meant, noted, "", here=False))
+        if not as_json:
+            click.echo(f"{sum(said['rows'].values())} rows taken out there; here nothing was changed.", err=True)
+    if as_json:
+        click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode())
 
 
 def _asked_to_purge(destination: Destination, meant: Target, *, dry: bool) -> dict[str, Any]:

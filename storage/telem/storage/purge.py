@@ -226,15 +226,18 @@ def _rollups(layout: Layout, disk: Disk, target: Target) -> int:
     return rows
 
 
-def receipt(layout: Layout, disk: Disk, target: Target, said: dict[str, Any], digest: str) -> Path:
-    """Write what was done, without who it was about; then the intent is fulfilled."""
+def receipt(
+    layout: Layout, disk: Disk, target: Target, said: dict[str, Any], digest: str, *, here: bool = True
+) -> Path:
+    """Write what was done, without who it was about; if it was done here, the intent is fulfilled then."""
     now_s = time.time()
     disk.directory(layout.receipts)
     name = f"{time.strftime('%Y-%m-%dT%H%M%SZ', time.gmtime(now_s))}-{target.id}.json"
     about = {**asdict(target), "value": target.value if target.kind == BEFORE else None}
     text = json.dumps({"schema": 1, **about, "tombstone": digest or None, "finished_at_s": now_s, **said}, indent=2)
     disk.write(layout.receipts / name, text.encode() + b"\n")
-    with suppress(FileNotFoundError):
-        layout.intent.unlink()
-    disk.sync_directory(layout.home)
+    if here:
+        with suppress(FileNotFoundError):
+            layout.intent.unlink()
+        disk.sync_directory(layout.home)
     return layout.receipts / name

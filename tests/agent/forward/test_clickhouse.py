@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests import otlp
 from tests.agent.forward.fronts import PASSWORD, clickhouse, there
+from tests.daemons import telem
 from tests.otlp import GOLDENS, golden
 from tests.storage.homes import DAY, asked, home_of, parquet, segment
 
@@ -22,8 +26,6 @@ from telem.storage.compact import compact
 from telem.storage.disk import Disk
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.storage.conftest import MakeBatch
 
     from telem.sanitize.gate import Gate
@@ -156,3 +158,33 @@ def test_what_is_no_clickhouse_is_not_believed(home: Path, batch: MakeBatch, tmp
         said = run(layout, "there", linger_s=0, parent=False)
         server.shutdown()
     assert (said["state"], "no ClickHouse" in said["error"]) == ("later", True)
+
+
+def test_a_purge_reaches_what_was_forwarded(home: Path, gate: Gate, tmp_path: Path) -> None:
+    """One session, or all before a day, of every table; counted first, with a receipt that names nobody."""
+    layout = home_of(home)
+    session = "it's \\ mine"
+    for number, signal in enumerate(Signal, 1):
+        builder: Any = {Signal.LOGS: otlp.logs, Signal.METRICS: otlp.metrics, Signal.TRACES: otlp.traces}[signal]
+        message = builder({"session.id": session}, {"session.id": session, "x": "2"}, {"session.id": "other"})
+        request = otlp.raw(signal, message)
+        segment(layout, number, gate.sanitize(decode(request), gate.request_id(request)))
+    with clickhouse(tmp_path) as port:
+        destine(layout, port, tmp_path)
+        until_done(layout)
+        arguments = ("purge", "--session", session, "--on", "there")
+        shown = telem(home, *arguments, "--dry-run", "--json")
+        assert shown.returncode == 0, shown.stderr
+        dry = json.loads(shown.stdout)
+        tables = {"otel_logs": 2, "otel_traces": 2, "otel_metrics_sum": 2}
+        assert {name: count for name, count in dry["rows"].items() if count} == tables
+        assert there(port, "SELECT count() FROM otel_logs") == [[3]]
+        done = telem(home, *arguments, "--yes", "--json")
+        said = json.loads(done.stdout)
+        assert {name: count for name, count in said["rows"].items() if count} == tables
+        for table in tables:
+            assert there(port, f"SELECT count() FROM {table}") == [[1]]
+        assert "mine" not in Path(said["receipt"]).read_text(encoding="utf-8")
+        assert telem(home, "purge", "--all", "--on", "there", "--yes").returncode == 0
+        assert there(port, "SELECT count() FROM otel_logs") == [[0]]
+        assert asked(layout, "SELECT count(*) FROM raw_logs") == [(3,)]

@@ -16,13 +16,14 @@ from urllib.parse import urlencode, urlsplit
 
 import orjson
 
+from telem.agent.errors import AgentError
 from telem.sanitize.records import Signal
 
 from .encode_attributes import ROW_ID
 from .sender import ANSWER_LIMIT_BYTES, MESSAGE_CHARS, Answer, Verdict, connection_of, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from telem.storage.sequence import Row
@@ -48,6 +49,7 @@ _LATER_CODES = (159, 160, 202, 209, 210, 241, 242, 243, 252, 319, 999)
 """Too slow, too many queries or parts, no memory, no space, read only for now."""
 
 _UNKNOWN = (60, 81)
+_NOT_ALLOWED = 497
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class ClickHouseSender:
     def __init__(self, destination: Destination) -> None:
         self._base = urlsplit(destination.url).path.rstrip("/") + "/"
         self._database = destination.database
+        self._name = destination.url
         self._connection = connection_of(destination)
         self._headers = {"X-ClickHouse-User": destination.user or "default"}
         if destination.password_file:
@@ -154,18 +157,42 @@ class ClickHouseSender:
         return found
 
     def _run(self, query: str, data: bytes = b"", **settings: str | None) -> Answer:
+        try:
+            return _judge(*self._exchange(query, data, settings))
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            return Answer(Verdict.LATER, f"{type(error).__name__}: {error}"[:MESSAGE_CHARS])
+
+    def _exchange(
+        self, query: str, data: bytes, settings: Mapping[str, str | None]
+    ) -> tuple[http.client.HTTPResponse, bytes]:
         said = {"database": self._database, "wait_end_of_query": "1", **settings}
         if data:
             said["query"] = query
         parameters = urlencode({name: value for name, value in said.items() if value is not None})
+        self._connection.request("POST", f"{self._base}?{parameters}", data or query.encode(), self._headers)
+        response = self._connection.getresponse()
+        return response, response.read(ANSWER_LIMIT_BYTES)
+
+    def ask(self, query: str) -> str:
+        """Its answer to a statement, as text.
+
+        Raises:
+            AgentError: it has none.
+        """
         try:
-            self._connection.request("POST", f"{self._base}?{parameters}", data or query.encode(), self._headers)
-            response = self._connection.getresponse()
-            body = response.read(ANSWER_LIMIT_BYTES)
+            response, body = self._exchange(query, b"", {})
         except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
-            return Answer(Verdict.LATER, f"{type(error).__name__}: {error}"[:MESSAGE_CHARS])
-        return _judge(response, body)
+            raise AgentError(f"{self._name} cannot be reached: {error}") from error
+        answer = _judge(response, body)
+        if answer.verdict is Verdict.DELIVERED:
+            return body.decode("utf-8", "replace")
+        if answer.status == _NOT_ALLOWED:
+            raise AgentError(
+                f"{self._name} does not let this login do that: {answer.message}",
+                "Ask whoever runs it; on the shared machine: ./purge.sh LOGIN session ID",
+            )
+        raise AgentError(f"{self._name} did not do it: {answer.message}")
 
     def close(self) -> None:
         """Hang up."""
