@@ -43,6 +43,7 @@ class Askers:
         self._pool = Pool(layout)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._waiting = 0
+        self._asked = 0
         self._answered = 0
         self._walls: dict[str, Any] = {}
         self._threads = ThreadPoolExecutor(AT_ONCE * 2, "asker")
@@ -52,6 +53,12 @@ class Askers:
         while True:
             await asyncio.sleep(min(REAP_EVERY_S, IDLE_S))
             await self._in_thread(self._pool.reap)
+
+    async def wake(self) -> dict[str, Any]:
+        """Have a child ready: somebody is about to ask. Where some are at work already, one of them will do."""
+        if not self._asked:
+            await self._in_thread(self._pool.warm, Limits())
+        return {"awake": True}
 
     def status(self) -> dict[str, Any]:
         """What is going on, and which walls the last child has raised: Landlock's version is 0 where there is none."""
@@ -70,6 +77,7 @@ class Askers:
             QueryError: no turn, no answer, or no more of it.
         """
         await self._turn()
+        self._asked += 1
         try:
             worker = await self._worker(question.limits)
             answering = Answering(worker, question, self._threads)
@@ -83,6 +91,7 @@ class Askers:
             finally:
                 await asyncio.shield(self._in_thread(self._finish, worker, answering))
         finally:
+            self._asked -= 1
             self._turns.release()
 
     async def rows(self, sql: str) -> list[dict[str, object]]:

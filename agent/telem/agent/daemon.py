@@ -294,6 +294,7 @@ class Daemon:
         actions = {
             ("GET", "/status"): self.status,
             ("GET", "/summary"): self._summary,
+            ("POST", "/wake"): self._askers.wake,
             ("POST", "/compact"): self._compact,
             ("POST", "/purge"): self._purge,
             ("POST", "/sanitize"): self._sanitize_stored,

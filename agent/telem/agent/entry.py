@@ -23,6 +23,17 @@ def main() -> None:
 
         print(f"telem-agent, version {version()}")  # noqa: T201 (as click would, without click)
     else:
+        _wake()
         from .cli import main as run
 
         run()
+
+
+def _wake() -> None:
+    if sys.argv[1:2] in (["query"], ["report"]) and not {"-h", "--help"} & set(sys.argv[2:]):
+        import contextlib
+
+        from .waking import wake
+
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            wake(sys.argv[2:])

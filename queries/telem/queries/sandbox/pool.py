@@ -77,6 +77,14 @@ class Pool:
         except OSError as error:
             raise QueryError(f"No worker could be started: {error}.", "Ask again later.", Problem.WORKER) from error
 
+    def warm(self, limits: Limits) -> None:
+        """Have a child ready for a question that is about to come; does not wait until it is.
+
+        Raises:
+            QueryError: none could be started.
+        """
+        self.give_back(self.take(limits))
+
     def give_back(self, worker: Worker) -> None:
         """Keep a child for the next question, if it is fit for one."""
         with self._lock:
