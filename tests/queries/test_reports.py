@@ -215,6 +215,8 @@ def test_events_expire_and_the_report_stays(
     assert "Events before 2026-10-15 have expired." in texts.markdown(found)
     assert json.loads(texts.as_json(found))["expired"]
     assert not october.expired
+    for question, chosen in (("cost-analysis", {"by": "chapter"}), ("daily-cost", {"limit": "90"})):
+        assert ask(layout, question, chosen).rows == ask(team, question, chosen).rows, question
 
 
 def test_an_open_period_is_not_remembered(fresh: Layout, team: Layout) -> None:

@@ -12,9 +12,12 @@ WITH requests AS (
             WHEN 'project' THEN project
             WHEN 'repository' THEN repository
             WHEN 'branch' THEN branch
-            WHEN 'day' THEN CAST(utc_day AS VARCHAR)
-            WHEN 'hour' THEN substr(CAST(utc_hour AS VARCHAR), 1, 13) || ':00'
-            WHEN 'weekday' THEN substr('1 Mon2 Tue3 Wed4 Thu5 Fri6 Sat7 Sun', isodow(utc_day) * 5 - 4, 5)
+            WHEN 'day' THEN CAST(day AS VARCHAR)
+            -- What expired is kept by day: its hour is not known.
+            WHEN 'hour' THEN CASE
+                WHEN first_time = time THEN substr(CAST(date_trunc('hour', time) AS VARCHAR), 1, 13) || ':00'
+            END
+            WHEN 'weekday' THEN substr('1 Mon2 Tue3 Wed4 Thu5 Fri6 Sat7 Sun', isodow(day) * 5 - 4, 5)
             WHEN 'session' THEN session_id
             WHEN 'client' THEN client
             WHEN 'source' THEN query_source
@@ -24,21 +27,23 @@ WITH requests AS (
         cache_read_tokens,
         cache_creation_tokens,
         output_tokens,
-        cost_usd
-    FROM api_requests
-    WHERE ingest_day >= $since_day AND time >= $since
+        cost_usd,
+        requests,
+        unpriced_requests
+    FROM usage_facts
+    WHERE ingest_day >= $since_day AND time >= $since AND requests > 0
 ),
 
 sums AS (
     SELECT
         "by",
-        count(*) AS requests,
+        TRY_CAST(sum(requests) AS BIGINT) AS requests,
         TRY_CAST(sum(input_tokens) AS BIGINT) AS input_tokens,
         TRY_CAST(sum(cache_read_tokens) AS BIGINT) AS cache_read_tokens,
         TRY_CAST(sum(cache_creation_tokens) AS BIGINT) AS cache_creation_tokens,
         TRY_CAST(sum(output_tokens) AS BIGINT) AS output_tokens,
         sum(cost_usd) AS cost_usd,
-        count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced_requests
+        TRY_CAST(sum(unpriced_requests) AS BIGINT) AS unpriced_requests
     FROM requests
     GROUP BY "by"
 )
