@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import http.client
 import json
-import ssl
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
-from tests.conftest import config_for
 from tests.daemons import CLI, LiveDaemon, clean_env, journal_rows, names, telem, wait_for
 from tests.otlp import logs
 
 from telem.agent.connect import connect
 from telem.agent.errors import AgentError
-from telem.agent.hub.hub import address_of, context_for
+from telem.agent.hub.hub import address_of
 from telem.agent.hub.members import Members, Role
 from telem.agent.hub.purging import flags_of
 from telem.storage.disk import Disk
@@ -251,36 +249,6 @@ def test_status_on_the_hubs_machine_names_members_and_no_token(home: Path) -> No
         assert token not in json.dumps(said)
         pid = json.loads((hub.layout.hub_house(said["members"][0]["id"]) / "daemon.json").read_text())["pid"]
     assert not Path(f"/proc/{pid}").exists() or not Path("/proc").exists()
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    chain, key = folder / "chain.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(chain)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return chain, key
-
-
-def test_tls_with_a_certificate_of_ones_own(home: Path, tmp_path: Path) -> None:
-    chain, key = certificate(tmp_path)
-    flags = ("--mode", "hub", "--hub-listen", "127.0.0.1:0", "--hub-cert", str(chain), "--hub-cert-key", str(key))
-    with LiveDaemon(home, *flags) as daemon:
-        url = urlsplit(daemon.endpoints["hub"])
-        assert url.scheme == "https"
-        context = ssl.create_default_context(cafile=str(chain))
-        connection = http.client.HTTPSConnection("127.0.0.1", url.port, context=context, timeout=60)
-        connection.request("GET", "/ping")
-        assert connection.getresponse().read() == b"Ok.\n"
-        connection.close()
-
-
-@pytest.mark.parametrize("flags", [{}, {"hub_cert": "/nowhere/chain.pem"}])
-def test_beyond_this_machine_only_with_tls(home: Path, flags: dict[str, str]) -> None:
-    with pytest.raises(AgentError, match=r"without TLS|cannot be used"):
-        context_for(config_for(home, hub_listen="0.0.0.0:0", **flags), "0.0.0.0")
-    assert context_for(config_for(home, hub_behind_proxy=1), "0.0.0.0") is None
 
 
 @pytest.mark.parametrize("text", ["", "8443", "host", "host:x", ":8443", "host:99999"])

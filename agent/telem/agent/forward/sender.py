@@ -106,6 +106,8 @@ class Sender:
         if destination.kind == "hub" and agent_id:
             self._headers[AGENT_HEADER] = agent_id
         self._connection = connection_of(destination)
+        shows_none = destination.url.startswith("https:") and not destination.cert_file
+        self._perhaps = " (it may want a client certificate: --cert-file)" if shows_none else ""
 
     def send(self, signal: Signal, body: bytes) -> Answer:
         """Send one export request. A connection that was closed while it lay idle is opened anew, once."""
@@ -117,7 +119,7 @@ class Sender:
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError) as error:
             self._connection.close()
             if not was_open:
-                return Answer(Verdict.LATER, f"the connection was closed without an answer: {error}")
+                return Answer(Verdict.LATER, f"the connection was closed without an answer: {error}{self._perhaps}")
         except (OSError, http.client.HTTPException) as error:
             return self._failed(error)
         try:
@@ -129,7 +131,10 @@ class Sender:
         self._connection.close()
         if isinstance(error, ssl.SSLCertVerificationError):
             return Answer(Verdict.STOP, f"its certificate is not trusted: {error.verify_message}; see --ca-file")
-        return Answer(Verdict.LATER, f"{type(error).__name__}: {error}"[:MESSAGE_CHARS])
+        closed = isinstance(error, ssl.SSLError | ConnectionError) and not isinstance(error, ConnectionRefusedError)
+        return Answer(
+            Verdict.LATER, f"{type(error).__name__}: {error}"[:MESSAGE_CHARS] + (self._perhaps if closed else "")
+        )
 
     def _exchange(self, signal: Signal, data: bytes, headers: dict[str, str]) -> Answer:
         self._connection.request("POST", self._base + PATHS[signal], data, headers)

@@ -12,7 +12,6 @@ import contextlib
 import logging
 import os
 import signal as signals
-import ssl
 import tempfile
 import time
 from pathlib import Path
@@ -30,6 +29,7 @@ from telem.agent.tokens import Tokens
 from telem.storage import access
 from telem.storage.disk import Disk
 
+from .certificate import context_for, keep_fresh
 from .doorkeeper import Doorkeeper
 from .houses import Houses
 from .limits import Limits, folder_bytes
@@ -50,7 +50,6 @@ HOUSEKEEPING_S = 60.0
 WAKE_EVERY_S = 24 * 3600.0
 """Each member's agent is awake at least once a day, so that compaction, retention and rollups happen."""
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
 DOOR_GRACE_S = 3.0
 ACCESS_SHOWN = 1000
 
@@ -135,6 +134,8 @@ class Hub:
                 f"Stop what holds it (lsof -i :{port}), or choose another: --hub-listen HOST:PORT",
             ) from error
         stack.push_async_callback(factory.shutdown, DOOR_GRACE_S)
+        if tls:
+            stack.push_async_callback(_cancel, asyncio.create_task(keep_fresh(self.config, host, tls)))
         stack.callback(server.close)
         port = server.sockets[0].getsockname()[1]
         self.endpoints["hub"] = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
@@ -246,34 +247,6 @@ def address_of(text: str) -> tuple[str, int]:
     if not colon or not host or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 (the largest port)
         raise AgentError(f"hub_listen is {text!r}", "Give a host and a port: --hub-listen 0.0.0.0:8443")
     return host.strip("[]"), int(port)
-
-
-def context_for(config: Config, host: str) -> ssl.SSLContext | None:
-    """TLS as the settings want it; None for plain HTTP, on loopback or behind a proxy that the owner named.
-
-    Raises:
-        AgentError: no TLS beyond this machine, or a certificate that cannot be used.
-    """
-    if config.hub_cert:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        try:
-            context.load_cert_chain(config.hub_cert, config.hub_cert_key or None)
-            if config.hub_client_ca:
-                context.load_verify_locations(config.hub_client_ca)
-                context.verify_mode = ssl.CERT_REQUIRED
-        except (OSError, ssl.SSLError) as error:
-            raise AgentError(
-                f"the certificate {config.hub_cert} cannot be used: {error}",
-                "hub_cert and hub_cert_key are PEM files that this user can read.",
-            ) from error
-        return context
-    if host in LOOPBACK or config.hub_behind_proxy:
-        return None
-    raise AgentError(
-        f"the hub would listen on {host} without TLS, and tokens would cross the network in clear",
-        "Give it a certificate (hub_cert, hub_cert_key), or a proxy that does TLS in front of it (hub_behind_proxy).",
-    )
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:
