@@ -65,7 +65,7 @@ class LiveDaemon:
     def _end(self, number: int) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)
-        status = self.process.wait(20)
+        status = self.process.wait(60)
         if self.process.stderr:
             self.process.stderr.close()
         return status
@@ -88,7 +88,7 @@ def telem(home: Path, *arguments: str, env: dict[str, str] | None = None) -> sub
         [*CLI, arguments[0], "--home", str(home), *arguments[1:]],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
         env=clean_env() | (env or {}),
     )
@@ -100,7 +100,7 @@ def shell(home: Path, sql: str, *flags: str) -> list[dict[str, Any]]:
         [str(DUCKDB), *flags, "-json", str(Layout(home).catalog), sql],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr

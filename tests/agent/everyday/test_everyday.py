@@ -154,7 +154,7 @@ def test_top_in_a_terminal(live: LiveDaemon, end: bytes) -> None:
             assert max(map(len, shown.splitlines())) <= 70
             os.write(master, end)
             assert b"Traceback" not in _read_until(master, b"\x1b[?1049l")
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
             assert termios.tcgetattr(slave)[3] == before[3]
         finally:
             process.kill()
