@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
@@ -49,6 +50,10 @@ class Engines:
             self.clickhouse.query(f"TRUNCATE TABLE {table}")
             self.clickhouse.query(f"INSERT INTO {table} ({names}) SELECT {names} FROM file('{path}', Parquet)")
         return self
+
+    def columns(self, sql: str) -> list[list[Any]]:
+        """What ClickHouse answers to a statement, by columns."""
+        return list(json.loads(str(self.clickhouse.query(sql, "JSONCompactColumns"))))
 
     def ask_duckdb(self, query: Canned, bound: dict[str, object]) -> list[list[Any]]:
         """Rows of a ready-made question."""

@@ -10,6 +10,7 @@ import pytest
 from bench.month import Month, build
 from tests.queries import golden
 from tests.queries.answers import variants
+from tests.queries.test_imported import event
 from tests.queries.values import same
 
 from telem.queries import canned
@@ -17,6 +18,7 @@ from telem.queries.dialect import for_clickhouse, rewritten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.queries.clickhouse import Engines
 
@@ -67,6 +69,19 @@ def test_a_teams_month(engines: Engines, tmp_path_factory: pytest.TempPathFactor
     for name, query in canned.load().items():
         if name not in ("hooks", "compactions", "subagents", "failing-commands", "redactions", "computed-cost"):
             assert check(engines, query, {"day": "2026-11-22"} if name == "budget-burn" else {}), name
+
+
+def test_what_was_imported_and_exported_counts_once(engines: Engines, tmp_path: Path) -> None:
+    """Requests, tool calls and prompts, each told by both ways, by one, or by the other."""
+    sent = [event(number, imported=imported) for imported, numbers in IMPORTED for number in numbers]
+    engines.fill(golden.keep(tmp_path / "home", *sent), tmp_path)
+    kinds, counts = engines.columns("SELECT event_type, count() FROM events GROUP BY 1 ORDER BY 1")
+    assert kinds == ["api_request", "tool_call", "user_prompt"]
+    assert [int(count) for count in counts] == [4, 4, 4]
+    assert int(engines.columns("SELECT sum(input_tokens) FROM api_requests")[0][0]) == sum(range(0, 12, 3))
+
+
+IMPORTED = ((False, range(9)), (True, range(3, 12)))
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import orjson
 
 from telem.storage.disk import Disk
 
+from . import control
 from .hub.limits import folder_bytes, read_visits
 from .hub.members import Member, Members, Role
 
@@ -97,12 +98,22 @@ def _day(at_s: float | None) -> str:
     return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d}" if at_s else ""
 
 
+def _address(config: Config) -> str:
+    """Where the hub is, as far as it can know; a proxy in front of it has a name of its own."""
+    running = control.find(config.layout)
+    found = running.endpoints.get("hub") if running else None
+    where = found or f"https://{config.hub_listen}"
+    if config.hub_behind_proxy or any(every in where for every in ("//0.0.0.0", "//[::]")):
+        return "https://NAME-OF-THE-HUB" + ("" if config.hub_behind_proxy else f":{where.rpartition(':')[2]}")
+    return where
+
+
 def _print_token(member: Member, token: str, config: Config) -> None:
     click.echo(token)
     until = f", until {_day(member.expires_at_s)}" if member.expires_at_s else ""
     click.echo(
         f"\nThis is the token of {member.name} ({member.role.value}, {member.id}{until}). It is shown this once: the "
         "hub keeps only a digest of it.\nGive it to its member by a way that others do not read. Then, there:\n\n"
-        f"  telem-agent forward add team --url https://{config.hub_listen} --token-file FILE-WITH-THE-TOKEN\n",
+        f"  telem-agent forward add team --url {_address(config)} --token-file FILE-WITH-THE-TOKEN\n",
         err=True,
     )

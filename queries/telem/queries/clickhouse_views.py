@@ -121,6 +121,22 @@ def _event_types() -> str:
     return ",\n            ".join(parts)
 
 
+def _known_event() -> str:
+    """The event's name without its client, as far as it is needed to tell requests, tool calls and prompts apart."""
+    prefixes = "|".join(prefix.replace(".", "\\\\.") for prefix in clients.PREFIXES)
+    name = "if(LogAttributes['event.name'] != '', LogAttributes['event.name'], Body)"
+    return f"replaceRegexpOne({name}, '^({prefixes})', '')"
+
+
+def _known_by() -> str:
+    """What names a record in the client's session logs and in what it exports alike, as in `telem.storage.views`."""
+    event = _known_event()
+    return (
+        f"multiIf({event} = 'tool_result', LogAttributes['tool_use_id'], {event} = 'user_prompt', "
+        "LogAttributes['message.uuid'], LogAttributes['request_id'])"
+    )
+
+
 _PLACES: dict[str, Callable[[], str]] = {
     "$reads_of_logs": lambda: _reads(Signal.LOGS, "LogAttributes"),
     "$reads_of_metrics": lambda: _reads(Signal.METRICS, "Attributes"),
@@ -128,6 +144,10 @@ _PLACES: dict[str, Callable[[], str]] = {
     "$client": lambda: _client("full_event"),
     "$bare_event": _bare_event,
     "$event_types": _event_types,
+    "$imported": lambda: next(scope for scope, source in clients.OWN_SCOPES.items() if source == "transcript"),
+    "$known_event": _known_event,
+    "$known_by": _known_by,
+    "$own_scopes": lambda: ", ".join(f"'{scope}'" for scope in clients.OWN_SCOPES),
     "$source": lambda: f"multiIf({_choose('ScopeName', clients.OWN_SCOPES, 'equals')}, NULL)",
 }
 

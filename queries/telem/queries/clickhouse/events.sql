@@ -147,5 +147,9 @@ FROM (
             $source AS source,
             $reads_of_logs
         FROM otel_logs
+        -- What was read from session logs counts only where the client did not export it.
+        WHERE ScopeName != '$imported' OR $known_by = '' OR ($known_event, $known_by) GLOBAL NOT IN (
+            SELECT $known_event, $known_by FROM otel_logs WHERE ScopeName NOT IN ($own_scopes) AND $known_by != ''
+        )
     )
 );
