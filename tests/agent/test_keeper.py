@@ -83,7 +83,10 @@ async def test_compaction_on_request_leaves_nothing_waiting(daemon: Daemon) -> N
     await store(daemon, "span", Signal.TRACES)
     said = await daemon.keeper.compact_now()
     assert said["waiting"] == dict.fromkeys(Signal, 0)
-    assert [(file.first, file.last) for file in parquet_files(daemon.layout, LOGS)] == [(1, 8), (9, 9)]
+    assert [(file.first, file.last) for file in parquet_files(daemon.layout, LOGS)] == [
+        (1, SEGMENTS_A_FILE),
+        (SEGMENTS_A_FILE + 1, SEGMENTS_A_FILE + 1),
+    ]
     assert [(file.first, file.last) for file in parquet_files(daemon.layout, Signal.TRACES)] == [(1, 1)]
 
 

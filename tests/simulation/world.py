@@ -351,7 +351,7 @@ class World:
             put(catalog, "catalog_sql", lambda _layout, cutoff, *_, **__: [f"DATE '{cutoff}'"])
             put(catalog, "write_nothing", lambda *_: None)
             if not self.real:
-                put(compact, "read_segment", lambda _signal, path: Rows(_segment_rows(path)))
+                put(compact, "read_segment", lambda _signal, path, _connection=None: Rows(_segment_rows(path)))
                 put(merge, "_write", self._merge)
                 put(ParquetFileWriter, "_open", lambda writer, _schema: FileOfRows(writer._temporary, self.system))
             yield

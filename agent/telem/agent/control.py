@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import select
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from telem.storage.disk import Disk
 
-from .connect import connect
 from .errors import AgentError
 
 if TYPE_CHECKING:
@@ -133,6 +131,10 @@ def ask(running: Running, token_path: Path, method: str, path: str) -> dict[str,
     Raises:
         AgentError: it does not answer.
     """
+    from http import HTTPStatus
+
+    from .connect import connect  # with TLS and mail, which the daemon itself does not need
+
     endpoint = running.endpoints.get("query", "")
     connection = connect(endpoint, COMPACT_TIMEOUT_S if method == "POST" else ASK_TIMEOUT_S)
     try:
@@ -147,6 +149,6 @@ def ask(running: Running, token_path: Path, method: str, path: str) -> dict[str,
         ) from error
     finally:
         connection.close()
-    if response.status != http.client.OK:
+    if response.status != HTTPStatus.OK:
         raise AgentError(f"process {running.pid} answered {response.status}: {body.decode('utf-8', 'replace').strip()}")
     return dict(json.loads(body))

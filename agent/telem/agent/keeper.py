@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 TICK_S = 5.0
 RETIRE_EVERY_S = 60.0
 BACKOFF_S = (5.0, 30.0, 120.0, 600.0, 3600.0)
-SEGMENTS_A_FILE = 8
-"""At most this many segments (128 MiB) become one Parquet file. A worker holds one at a time; its start is paid once
+SEGMENTS_A_FILE = 20
+"""At most this many segments (120 MiB) become one Parquet file. A worker holds one at a time; its start is paid once
 for all of them."""
 
 COMPACT_AFTER_S = 60.0

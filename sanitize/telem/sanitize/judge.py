@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 STEPS_MAX = 4_096
 """Attribute names remembered; a sender can invent names without end."""
 
-VERDICTS_MAX = 8_192
+VERDICTS_MAX = 4_096
 """Attributes remembered, some 250 bytes each; when full, the memory is emptied, which costs a judging each."""
 
 RAW_BYTES_MAX = 400

@@ -30,8 +30,12 @@ ROW_GROUP_ROWS = 122_880
 _DELTA = ("time", "received_at")
 """Sorted, or nearly: their differences take a fifth of what a dictionary does."""
 
-_PLAIN = ("id", "span_id", "parent_span_id", "trace_id")
-"""Texts that hardly repeat: a dictionary would only be written in vain."""
+_UNIQUE = ("id", "span_id", "parent_span_id", "trace_id", "request_id", "tool_use_id", "message_id")
+"""Texts that hardly repeat: a dictionary would only be written in vain. Their lengths are written apart from their
+characters, which are random digits; zstd 1 packs those to half, while zstd 3 finds repetitions that do not pay.
+Together this took 43.1 bytes a record to 38.1."""
+
+UNIQUE_LEVEL = 1
 
 _DICTIONARY_TYPES = (Type.TEXT, Type.JSON, Type.INT, Type.TIME)
 
@@ -72,15 +76,18 @@ class ParquetFileWriter:
         dictionary = [
             column.name
             for column in columns
-            if column.type in _DICTIONARY_TYPES and column.name not in (*_DELTA, *_PLAIN)
+            if column.type in _DICTIONARY_TYPES and column.name not in (*_DELTA, *_UNIQUE)
         ]
+        unique = {column.name: "DELTA_LENGTH_BYTE_ARRAY" for column in columns if column.name in _UNIQUE}
         return pq.ParquetWriter(
             self._temporary,
             schema,
             compression="zstd",
-            compression_level=COMPRESSION_LEVEL,
+            compression_level={
+                column.name: UNIQUE_LEVEL if column.name in _UNIQUE else COMPRESSION_LEVEL for column in columns
+            },
             use_dictionary=dictionary,  # type: ignore[arg-type]  # a list of names too, the stubs say only bool
-            column_encoding=dict.fromkeys(_DELTA, "DELTA_BINARY_PACKED"),
+            column_encoding={**dict.fromkeys(_DELTA, "DELTA_BINARY_PACKED"), **unique},
             write_page_checksum=True,
             store_schema=False,
         )
