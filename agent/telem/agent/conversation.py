@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+RECEIVE_BYTES = 65_536
+"""Room for one receive. asyncio takes four times as much, which the system maps and unmaps each time."""
+
+
 class Conversation(web.RequestHandler):
     """aiohttp's connection, which also knows whether it lies between two requests."""
 
@@ -26,6 +30,7 @@ class Conversation(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._began = False
+        transport.max_size = RECEIVE_BYTES  # type: ignore[attr-defined]  # asyncio's own, of its socket transports
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:

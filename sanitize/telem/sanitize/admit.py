@@ -26,6 +26,7 @@ _SESSIONS_MAX = 65_536
 """Sessions remembered as begun; a forgotten one keeps one record more."""
 
 _WHOLE = 1 << 64
+_NAMES = {Signal.LOGS: "event_name", Signal.METRICS: "metric", Signal.TRACES: "name"}
 
 Dropped = Counter[tuple[str, str, str]]
 """(client, event or span, rule) -> records."""
@@ -54,7 +55,7 @@ class Admit:
         self.tombs = Tombs() if tombs is None else tombs
         self._admission = admission
         self._key = blake2b(b"sampling", key=key, digest_size=32).digest()
-        self._plans: dict[tuple[Signal, object, str, object], Plan] = {}
+        self._plans: dict[tuple[Signal, object, object, object], Plan] = {}
         self._begun: dict[str, None] = {}
         self._ranks: dict[str, int] = {}
 
@@ -67,12 +68,14 @@ class Admit:
 
     def __call__(self, row: Row, signal: Signal) -> bool:
         """Tell whether the row is stored; one of a sampled type is told its ratio."""
-        if not self.survives(row, signal):
+        if self.tombs and not self.survives(row, signal):
             return False
         if signal is Signal.METRICS:
             return True
-        kind = (signal, row.get("client"), _name(row, signal), row.get("event_type"))
-        plan = self._plans.get(kind) or self._plan(*kind)
+        kind = (signal, row.get("client"), row.get(_NAMES[signal]), row.get("event_type"))
+        plan = self._plans.get(kind)
+        if plan is None:
+            plan = self._plans[kind] = self._plan(signal, kind[1], _name(row, signal), kind[3])
         session = row.get("session_id")
         if plan.rules and (session is None or session in self._begun):
             for rule in plan.rules:
@@ -98,8 +101,7 @@ class Admit:
             ratio = None
         if len(self._plans) >= _KINDS_MAX:
             self._plans.clear()
-        plan = self._plans[signal, client, name, event_type] = Plan(rules, ratio)
-        return plan
+        return Plan(rules, ratio)
 
     def _rank(self, session: str) -> int:
         """Where the session stands among all there could be; the same for every type, so that samples nest."""
@@ -116,5 +118,4 @@ class Admit:
 
 
 def _name(row: Row, signal: Signal) -> str:
-    column = {Signal.LOGS: "event_name", Signal.METRICS: "metric", Signal.TRACES: "name"}[signal]
-    return str(row.get(column) or "")
+    return str(row.get(_NAMES[signal]) or "")

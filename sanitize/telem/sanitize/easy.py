@@ -1,7 +1,7 @@
 """What can be judged by its bytes alone: numbers, and ids that look like nobody's token.
 
 They are new with each record, so no memory helps with them. Protobuf, the policy's shape and the column's reader, one
-after the other, take 2.3 µs for one; a single pattern over the bytes takes 0.8, and gives the same answer or none.
+after the other, take 2.3 µs for one; a few looks at the bytes take 0.4, and give the same answer or none.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 NAME_BYTES_MAX = 100
 """The length of a longer name would take two bytes."""
 
-_PLAIN = re.compile(
-    rb"""(\n.[!-~]{1,%d}\x12)         # the name with its tag and length, and the tag of the value
-    (?:(.\n.)(?:                      # a text: a length, its tag, another length, and an id (see TOKENLESS)
-        ((?:req_01|toolu_01|msg_01)[0-9A-Za-z]{10,40}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})
-        |(0|[1-9][0-9]{0,14}))        # or as many digits as a DOUBLE holds
-    |(.\x18)([\x80-\xff]{0,6}[\x00-\x7f])  # an integer of seven bits a byte, 49 at most, for the same reason
-    |\t!(.{8}))                       # a double"""
-    % NAME_BYTES_MAX,
-    re.DOTALL | re.VERBOSE,
-).fullmatch
+# After the name come the length of the value, the value's own tag, for a text its length, and then what it is.
+_ID = re.compile(rb"(?:req_01|toolu_01|msg_01)[0-9A-Za-z]{10,40}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+"""What no token looks like (see TOKENLESS in `policy`)."""
+_DIGITS = re.compile(rb"0|[1-9][0-9]{0,14}").fullmatch
+"""As many as a DOUBLE holds."""
+_VARINT = re.compile(rb"[\x80-\xff]{0,6}[\x00-\x7f]", re.DOTALL).fullmatch
+"""Seven bits a byte, 49 at most, for the same reason."""
 
-_TEXT_SIZES = [bytes([size + 2, 10, size]) for size in range(64)]
-_INT_SIZES = [bytes([size + 1, 0x18]) for size in range(8)]
-_DOUBLE = struct.Struct("<d").unpack
+_INT_TAG, _DOUBLE_HEAD, _DOUBLE_BYTES = 0x18, b"\t!", 10
+_TEXT_SIZES = {bytes([size + 2, 10, size]): size + 3 for size in range(1, 64)}
+_INT_SIZES = {bytes([size + 1, _INT_TAG]): size + 2 for size in range(1, 8)}
+"""How a value of so many bytes begins, and how many bytes that makes in all."""
+
+_DOUBLE = struct.Struct("<d").unpack_from
 _NUMBERS = (Type.INT, Type.FLOAT)
 
 
@@ -48,41 +48,46 @@ class Easy:
         self._places: dict[bytes, tuple[str, str, int, Type]] = {}
         for column in PROMOTED_BY_SIGNAL[signal] if policy.profile is not Profile.OFF else ():
             key = column.attributes[0]
-            if policy.rule_for(key).action is Action.KEEP:
+            if policy.rule_for(key).action is Action.KEEP and len(key) <= NAME_BYTES_MAX:
                 head = b"\n%c%b\x12" % (len(key), key.encode())
                 self._places[head] = (key, column.name, BIT[column.name], column.type)
 
     def verdict(self, raw: bytes) -> Verdict | None:
         """Judge an attribute, or leave it to those who read it."""
-        match = _PLAIN(raw)
-        if match is None:
-            return None
-        head, sizes, text, digits, size, varint, double = match.groups()
-        place = self._places.get(head)
+        size = raw[1] + 3 if len(raw) > 1 else 0
+        place = self._places.get(raw[:size])
         if place is None:
             return None
         key, column, bit, kind = place
-        if text is not None:
-            if kind is Type.TEXT and sizes == _TEXT_SIZES[len(text)]:
-                return key, column, text.decode(), bit, False, None, None
-        elif digits is not None:
-            if kind in _NUMBERS and sizes == _TEXT_SIZES[len(digits)]:
-                return key, column, int(digits), bit << AS_TEXT, False, None, None
-        elif varint is not None:
-            if kind in _NUMBERS and size == _INT_SIZES[len(varint)]:
-                return key, column, _integer(varint), bit, False, None, None
+        value = raw[size:]
+        if kind is Type.TEXT:
+            if _TEXT_SIZES.get(value[:3]) == len(value) and _ID(value, 3):
+                return key, column, value[3:].decode(), bit, False, None, None
         elif kind is Type.MONEY:
-            (number,) = _DOUBLE(double)
-            money, form = read_money(number)
-            if form is Form.SAME:
-                return key, column, money, bit, False, None, None
-            if money is not None:
-                return key, column, money, 0, False, key, number
+            return _money(place, value)
+        elif kind in _NUMBERS:
+            if _INT_SIZES.get(value[:2]) == len(value):
+                if _VARINT(value, 2):
+                    return key, column, _integer(value), bit, False, None, None
+            elif _TEXT_SIZES.get(value[:3]) == len(value) and _DIGITS(value, 3):
+                return key, column, int(value[3:]), bit << AS_TEXT, False, None, None
         return None
 
 
-def _integer(varint: bytes) -> int:
-    number = 0
-    for byte in reversed(varint):
+def _money(place: tuple[str, str, int, Type], value: bytes) -> Verdict | None:
+    if len(value) != _DOUBLE_BYTES or value[:2] != _DOUBLE_HEAD:
+        return None
+    key, column, bit, _ = place
+    (number,) = _DOUBLE(value, 2)
+    money, form = read_money(number)
+    if form is Form.SAME:
+        return key, column, money, bit, False, None, None
+    return None if money is None else (key, column, money, 0, False, key, number)
+
+
+def _integer(value: bytes) -> int:
+    """Read the integer behind two bytes; most have one byte or two."""
+    number = value[-1]
+    for byte in value[-2:1:-1]:
         number = number << 7 | byte & 0x7F
     return number

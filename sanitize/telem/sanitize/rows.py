@@ -23,6 +23,8 @@ USUAL_MEMBERS = 3
 """Time, observed time and body: what a log record has beside its attributes when it has nothing else."""
 
 _CACHE_LIMIT = 4096
+_MINUTE_US = 60_000_000
+_SECONDS = [b"%02d." % second for second in range(60)]
 _MILLIS = [b"%03dZ" % millis for millis in range(1000)]
 _KIND = ("", "internal", "server", "client", "producer", "consumer")
 _TEMPORALITY = ("", "delta", "cumulative")
@@ -35,7 +37,7 @@ class RowFiller:
     def __init__(self, redactor: Redactor) -> None:
         self.redactor = redactor
         self._events: dict[tuple[str, str], tuple[str, str | None, str | None]] = {}
-        self._seconds: dict[int, bytes] = {}
+        self._minutes: dict[int, bytes] = {}
 
     def log(self, row: Row, record: dict[str, Attribute], scope_name: str) -> None:
         """Fill the row of a log record."""
@@ -93,19 +95,19 @@ class RowFiller:
 
         Nothing for a time beyond the calendar, or when the policy might do something to it.
         """
-        second, rest = divmod(time_us, 1_000_000)
-        prefix = self._seconds.get(second)
+        minute, rest = divmod(time_us, _MINUTE_US)
+        prefix = self._minutes.get(minute)
         if prefix is None:
-            if len(self._seconds) >= _CACHE_LIMIT:
-                self._seconds.clear()
-            prefix = self._seconds[second] = self._stamp_prefix(second)
-        return prefix + _MILLIS[rest // 1000] if prefix else None
+            if len(self._minutes) >= _CACHE_LIMIT:
+                self._minutes.clear()
+            prefix = self._minutes[minute] = self._stamp_prefix(minute)
+        return prefix + _SECONDS[rest // 1_000_000] + _MILLIS[rest // 1000 % 1000] if prefix else None
 
-    def _stamp_prefix(self, second: int) -> bytes:
-        text = _second_text(second) + ".000Z"
+    def _stamp_prefix(self, minute: int) -> bytes:
+        text = _minute_text(minute) + "00.000Z"
         if self.redactor.handler("event.timestamp")(text) != text:
             return b""
-        return raw_of("event.timestamp", text).removesuffix(_MILLIS[0])
+        return raw_of("event.timestamp", text).removesuffix(_SECONDS[0] + _MILLIS[0])
 
     def metric(self, row: Row, record: dict[str, Attribute], scope_name: str) -> None:
         """Fill the row of a data point."""
@@ -245,8 +247,8 @@ def _named(names: tuple[str, ...], number: Attribute) -> str:
     return names[number] if isinstance(number, int) and 0 < number < len(names) else str(number)
 
 
-def _second_text(second: int) -> str:
+def _minute_text(minute: int) -> str:
     try:
-        return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
+        return f"{datetime.fromtimestamp(60 * minute, UTC):%Y-%m-%dT%H:%M:}"
     except (ValueError, OverflowError, OSError):
         return ""
