@@ -222,7 +222,9 @@ def _value(text: str, start: int, stop: int, kind: str, room: int) -> tuple[Valu
 def _judged(text: str, value: Value, named: tuple[int, int], kind: str, how: str) -> Value | None:
     start, stop = named
     literal = text[value.start : value.end]
-    if how in {"call", "comma", "tag", "table", "prose", "block"} and not _fits(how, kind, literal, value.quoted):
+    if how in {"call", "comma", "tag", "table", "prose", "block"} and not _fits(
+        how, kind, literal, quoted=value.quoted
+    ):
         return None
     if (inner := INNER_NAME.match(literal)) is not None:
         if kind == "weak":
@@ -236,7 +238,7 @@ def _judged(text: str, value: Value, named: tuple[int, int], kind: str, how: str
     return value if is_secret(literal, kind, quoted=value.quoted, shell=shell) else None
 
 
-def _fits(how: str, kind: str, literal: str, quoted: bool) -> bool:
+def _fits(how: str, kind: str, literal: str, *, quoted: bool) -> bool:
     if kind == "weak":
         return how == "comma" and quoted and _mixed(literal)
     if how == "call":
@@ -244,6 +246,15 @@ def _fits(how: str, kind: str, literal: str, quoted: bool) -> bool:
     if how in {"tag", "block"}:
         return True
     return _mixed(literal) and len(literal) >= PROSE_CHARS_MIN and " " not in literal
+
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{1,79}", re.ASCII)
+
+
+def follows(name: str, value: str) -> bool:
+    """Tell whether a value is what the name before it in a list promises, as in `("name", "value")`."""
+    kind = secret_class(name) if NAME.fullmatch(name) else ""
+    return bool(kind) and _fits("comma", kind, value, quoted=True) and is_secret(value, kind, quoted=True)
 
 
 def _read(text: str, at: int, room: int, *, stops: str) -> Value | None:

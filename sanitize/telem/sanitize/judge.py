@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .columns import BIT
 from .easy import Easy
 from .lines import plain
+from .naming import number_as_text
 from .policy import Action
 from .redact import CARD_NUMBERS, DROPPED
 from .shape import NOWHERE, Form, plan
@@ -179,5 +180,6 @@ class Judge:
     def _make(self, key: str) -> Step:
         column, read, exact, bit = self._places.get(key, NOWHERE)
         redactor = self._redactor
-        passes = redactor.policy.rule_for(key).action in (Action.KEEP, Action.SCAN)
+        action = redactor.policy.rule_for(key).action
+        passes = action is Action.KEEP or (action is Action.SCAN and not number_as_text(key, 0))
         return Step(column, read, exact, bit, redactor.memory(key), redactor.handler(key), redactor.name(key), passes)

@@ -15,6 +15,7 @@ import orjson
 from .assign import is_secret, secret_class
 from .contents import Contents, counts
 from .explain import Finding, explained
+from .naming import SOCIAL_SECURITY, is_social_security, is_value, name_after, number_as_text, pair_name
 from .policy import SHAPES, TOKENLESS, Action, AttributeRule, Policy
 from .pseudonym import Pseudonyms, is_stand_in
 from .records import Profile
@@ -203,6 +204,8 @@ class Redactor:
         def scan(value: str) -> str:
             return self._scan(where, value)
 
+        if SOCIAL_SECURITY.search(key):
+            return lambda value: str(self._digits(where, key, value)) if is_social_security(key, value) else scan(value)
         self._memories[scan] = self._clean
         return scan
 
@@ -329,9 +332,8 @@ class Redactor:
             if self._contents.active and len(value) > CODE_CHARS_MIN:
                 value = self._without_code(where, value)
             return self.scanner.clean(value, lambda rule: self._note(rule, where))
-        if type(value) is int and value in CARD_NUMBERS:
-            clean = self.scanner.clean(str(value), lambda rule: self._note(rule, where))
-            return value if clean == str(value) else clean
+        if type(value) is int:
+            return self._number(where, name, value)
         if depth >= DEPTH_MAX:
             return value if isinstance(value, (bool, int, float, type(None))) else self._too_deep(where, value)
         if isinstance(value, list):
@@ -340,6 +342,18 @@ class Redactor:
             return self._dict(where, value, depth)
         return value
 
+    def _number(self, where: str, name: str, value: int) -> Attribute:
+        """Judge an integer as the digits of a card, and as what its name says."""
+        said = number_as_text(name, value) if name else ""
+        if not said and value not in CARD_NUMBERS:
+            return value
+        clean = self.scanner.clean(said or str(value), lambda rule: self._note(rule, where))
+        return value if clean == (said or str(value)) else clean[clean.find(": ") + 2 :] if said else clean
+
+    def _digits(self, where: str, name: str, value: str) -> Attribute:
+        clean = self._number(where, name, int(value)) if value.isascii() else value
+        return value if isinstance(clean, int) else clean
+
     def _too_deep(self, where: str, value: Attribute) -> str:
         text = _dump(value)
         return self.scanner.clean(text, lambda rule: self._note(rule, where))
@@ -347,24 +361,23 @@ class Redactor:
     def _list(self, where: str, items: list[Attribute], depth: int, name: str) -> list[Attribute]:
         """Clean a list; an element after `--password` is a password, as in the arguments of a command.
 
-        The others have the name of the list, as the values of a header have.
+        So is one after `password` that looks like one. The others have the name of the list, as those of a header have.
         """
-        clean: list[Attribute] = []
-        flag = name
-        for item in items:
-            clean.append(self._named(where, flag, item, depth))
-            flag = item[1:].lstrip("-") if isinstance(item, str) and item[:1] == "-" and "=" not in item else name
-        return clean
+        befores = [None, *items]
+        return [
+            self._named(where, name_after(before, item) or name, item, depth)
+            for before, item in zip(befores, items, strict=False)
+        ]
 
     def _dict(self, where: str, items: dict[str, Attribute], depth: int) -> dict[str, Attribute]:
         """Clean a map; its keys are names, and so is the `name` beside a `value`."""
         if self._contents.active and (kept := self._contents.map(items)) is not items:
             self._note("code", where)
             items = kept
-        pair = items.get("name", items.get("key")) if "value" in items else None
+        pair = pair_name(items)
         clean: dict[str, Attribute] = {}
         for key, item in items.items():
-            name = pair if key == "value" and isinstance(pair, str) else key
+            name = pair if pair and is_value(key) else key
             clean[self.scanner.clean(key) if len(key) > SHORT_KEY_CHARS else key] = self._named(
                 where, name, item, depth
             )
@@ -373,6 +386,8 @@ class Redactor:
     def _named(self, where: str, name: str, item: Attribute, depth: int) -> Attribute:
         if isinstance(item, bytes):
             return self._bytes(where, item)
+        if name and isinstance(item, str) and is_social_security(name, item):
+            return self._digits(where, name, item)
         kind = secret_class(name) if isinstance(item, str) and name else ""
         if kind and isinstance(item, str) and _is_open(item) and is_secret(item, kind, quoted=True):
             self._note("assignment", where)
