@@ -192,13 +192,34 @@ class Linear:
         options.log_errors = False
         options.case_sensitive = not ignore_case
         compiled = re2.compile(pattern, options)
-        groups = range(1, compiled.groups + 1)
+        regexp = getattr(compiled, "_regexp", None)
+        if regexp is None:  # pragma: no cover - another version of google-re2
+            return _spans_of(compiled)
+        look, anchor = regexp.Match, re2._Anchor.UNANCHORED  # noqa: SLF001 (see below)
 
         def find(flat: Flat) -> Iterator[Spans]:
-            for match in compiled.finditer(flat.data):
-                yield (match.span(), *map(match.span, groups))
+            # What `finditer` does for bytes, without a match object for each, which costs as much as the search.
+            data, at, end = flat.data, 0, len(flat.data)
+            while at <= end:
+                spans: Spans = look(anchor, data, at, end)
+                start, stop = spans[0]
+                if start < 0:
+                    return
+                yield spans
+                at = stop + 1 if at == stop else stop
 
         return find
+
+
+def _spans_of(compiled: Any) -> Finder:
+    """Return the public way to the spans of all matches."""
+    groups = range(1, compiled.groups + 1)
+
+    def find(flat: Flat) -> Iterator[Spans]:
+        for match in compiled.finditer(flat.data):
+            yield (match.span(), *map(match.span, groups))
+
+    return find
 
 
 def best_engine() -> Engine:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from .flat import Flat, Span
@@ -44,19 +45,26 @@ ENTITIES = {"quot": '"', "amp": "&", "lt": "<", "gt": ">", "apos": "'"}
 
 
 class View(NamedTuple):
-    """An unwrapped text; `starts` and `ends` say where each of its characters stands in the original."""
+    """An unwrapped text, piece by piece: what stands as in the original, and single characters that were escapes."""
 
     flat: Flat
-    starts: list[int] | None
-    ends: list[int]
+    ats: list[int]  # where each piece begins
+    origins: list[tuple[int, int]]  # and where in the original; where an escape ends there, 0 for other pieces
     start: int
     end: int
 
     def back(self, span: Span) -> Span:
         """Return the span of the original; a hit inside base64 takes the whole run."""
-        if self.starts is None:
+        if not self.ats:
             return span._replace(start=self.start, end=self.end)
-        return span._replace(start=self.starts[span.start], end=self.ends[span.end - 1])
+        return span._replace(start=self._origin(span.start)[0], end=self._origin(span.end - 1)[1])
+
+    def _origin(self, at: int) -> tuple[int, int]:
+        """Return from where to where a character stands in the original."""
+        piece = bisect_right(self.ats, at) - 1
+        start, end = self.origins[piece]
+        start += 0 if end else at - self.ats[piece]
+        return start, end or start + 1
 
 
 def views(flat: Flat) -> Iterator[View]:
@@ -71,7 +79,7 @@ def views(flat: Flat) -> Iterator[View]:
             for at in (start, start + 1):
                 decoded = _decoded(text[at:end])
                 if decoded:
-                    yield View(decoded, None, [], at, end)
+                    yield View(decoded, [], [], at, end)
                     break
 
 
@@ -128,23 +136,26 @@ def _blank_after(text: str, at: int) -> int:
 
 def _unescaped(text: str, start: int, end: int) -> View:
     pieces: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    at = start
+    ats: list[int] = []
+    origins: list[tuple[int, int]] = []
+    at, size = start, 0
     for match in ESCAPE.finditer(text, start, end):
         plain = _plain(match)
-        pieces += (text[at : match.start()], plain)
-        starts += range(at, match.start())
-        ends += range(at + 1, match.start() + 1)
+        first, last = match.span()
+        pieces += (text[at:first], plain)
+        ats.append(size)
+        origins.append((at, 0))
+        size += first - at
         if plain:
-            starts.append(match.start())
-            ends.append(match.end())
-        at = match.end()
+            ats.append(size)
+            origins.append((first, last))
+            size += 1
+        at = last
     pieces.append(text[at:end])
-    starts += range(at, end)
-    ends += range(at + 1, end + 1)
+    ats.append(size)
+    origins.append((at, 0))
     joined = "".join(pieces)
-    return View(Flat(joined, joined.encode("ascii")), starts, ends, start, end)
+    return View(Flat(joined, joined.encode("ascii")), ats, origins, start, end)
 
 
 def _plain(match: re.Match[str]) -> str:
