@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -127,8 +126,6 @@ def _print_endpoints(endpoints: dict[str, str], config: Config) -> None:
 
 def run(config: Config, ready_fd: int | None, take_over_from: str = "", parent_fd: int | None = None) -> None:
     """Run in the foreground until a signal comes, or another daemon takes over."""
-    if config.mode != "hub" and "ssl" not in sys.modules:
-        sys.modules["ssl"] = None  # type: ignore[assignment]  # loopback only: asyncio and aiohttp do without, in 4 MB less
     import asyncio
 
     def on_ready(said: dict[str, Any]) -> None:
