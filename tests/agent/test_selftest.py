@@ -58,8 +58,12 @@ def test_nothing_of_what_is_sent_is_found(tmp_path: Path) -> None:
         "(rows)",
         "telemetry.duckdb",
         "sanitizer_audit",
+        "quarantine/",
+        "selftest-backup.tar.zst/",
+        "start.log",
     ):
         assert name in searched
+    assert "Traceback" not in (tmp_path / "kept" / "logs" / "daemon.log").read_text(encoding="utf-8")
     written = {
         path.relative_to(tmp_path / "kept").as_posix() for path in (tmp_path / "kept").rglob("*") if path.is_file()
     }

@@ -1,5 +1,6 @@
 """The test of privacy: start a daemon of its own, send the canaries, end it, and search every byte that it wrote.
 
+Before, it is killed, and another one clears up; a backup is made and searched too.
 Nothing here asks the sanitizer anything: a sanitizer that is broken, or switched off, makes it fail.
 """
 
@@ -11,11 +12,13 @@ import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telem.agent import control, grpc
@@ -25,7 +28,7 @@ from telem.queries.run import run as ask_sql
 from telem.sanitize.records import Signal
 from telem.storage.views import view_names, view_text
 
-from . import requests
+from . import leftovers, requests
 from .canaries import NAMED_SECRET, Canary, canaries
 from .search import Searcher
 
@@ -99,9 +102,12 @@ def run(config: Config) -> Report:
         _send(report, flock, running.endpoints)
         _send_what_is_refused(report, flock, running.endpoints)
         control.ask(running, config.layout.token, "POST", "/compact")
+        running = _crash(report, flock, config, running)
+        control.ask(running, config.layout.token, "POST", "/compact")
         status = orjson.dumps(control.ask(running, config.layout.token, "GET", "/status"))
     finally:
         control.stop(config.layout)
+    leftovers.back_up(config.layout)
     _check_rows(report, config.layout)
     _search(report, flock, config.layout, status)
     report.seconds = round(time.monotonic() - began_s, 1)
@@ -123,6 +129,22 @@ def _send(report: Report, flock: list[Canary], endpoints: dict[str, str]) -> Non
                 report.records += len(chosen) * requests.records_of(signal)
         report.places[signal.value] = len(deal.places)
         report.combinations += deal.count
+
+
+def _crash(report: Report, flock: list[Canary], config: Config, running: control.Running) -> control.Running:
+    """Kill the daemon with a request in its journal that is then damaged, a whole one and a torn one; start another."""
+    deal = requests.Deal(flock)
+    chosen = list(range(min(RECORDS_A_REQUEST, len(flock))))
+    for name in ("damaged", "whole"):
+        request = requests.build(Signal.LOGS, deal, chosen, name)
+        _deliver(Signal.LOGS, "http/protobuf", request, running.endpoints)
+    report.records += len(chosen) * requests.records_of(Signal.LOGS)  # the other one is put aside
+    leftovers.kill(config.layout, running.pid)
+    leftovers.damage(config.layout)
+    said = control.start(["run", *as_flags(config)], config.layout)
+    if not config.layout.quarantine.is_dir() or not any(config.layout.quarantine.iterdir()):
+        report.wrong.append("a damaged request was not put aside")
+    return control.Running(said["pid"], said["endpoints"], said["started_at_s"])
 
 
 def _deliver(signal: Signal, transport: str, request: Any, endpoints: dict[str, str]) -> None:
@@ -227,6 +249,7 @@ def _harmless(flock: list[Canary]) -> list[str]:
     texts = [view_text(name) for name in view_names()]
     texts += [(resources.files("telem.sanitize") / "policy.toml").read_text(encoding="utf-8")]
     texts += [f"[REDACTED:{canary.rule}]" for canary in flock]
+    texts.append("".join(map(chr, range(32, 127))))  # the numbers of a dictionary's entries, in Parquet
     for canary in flock:
         text = canary.text
         for secret in canary.secrets:
@@ -237,14 +260,26 @@ def _harmless(flock: list[Canary]) -> list[str]:
 
 
 def _written(layout: Layout, status: bytes) -> Iterator[tuple[str, bytes]]:
-    """Every byte below the data folder, with its file; Parquet also as rows."""
+    """Every byte below the data folder, with its file; Parquet also as rows, and a backup as what is in it."""
+    known: set[bytes] = set()
     yield "status", status
     for path in sorted(path for path in layout.home.rglob("*") if path.is_file()):
         source = _source(layout.home, path)
-        yield source, path.name.encode() + b"\n" + path.read_bytes()
+        data = path.read_bytes()
+        known.add(blake2b(data).digest())
+        yield source, path.name.encode() + b"\n" + data
         if path.suffix == ".parquet":
-            rows = pq.ParquetFile(path).read().to_pylist()
-            yield f"{source} (rows)", b"\n".join(orjson.dumps(row, default=str) for row in rows)
+            yield f"{source} (rows)", _rows(data)
+    for name, data in leftovers.unpacked(layout.home / leftovers.BACKUP):
+        new = blake2b(data).digest() not in known  # the others have been searched as they lie
+        yield f"{leftovers.BACKUP}/{name}", name.encode() + (b"\n" + data if new else b"")
+        if new and name.endswith(".parquet"):
+            yield f"{leftovers.BACKUP}/{name} (rows)", _rows(data)
+
+
+def _rows(data: bytes) -> bytes:
+    rows = pq.ParquetFile(pa.BufferReader(data)).read().to_pylist()
+    return b"\n".join(orjson.dumps(row, default=str) for row in rows)
 
 
 def _source(home: Path, path: Path) -> str:
