@@ -49,6 +49,12 @@ def _extend(disk: Any, home: Path) -> Any:
     return lambda: (home / "log").read_bytes() == b"one\ntwo\n"
 
 
+def _sync_file(disk: Any, home: Path) -> Any:
+    _unsynced(_made(disk, home / "y"), b"new")
+    disk.sync_file(home / "y")
+    return lambda: (home / "y").read_bytes() == b"new"
+
+
 def _link(disk: Any, home: Path) -> Any:
     disk.link(_made(disk, home / "l"), home / "second")
     return lambda: (home / "second").read_bytes() + (home / "l").read_bytes() == b"oldold"
@@ -95,7 +101,7 @@ def _cut(disk: Any, home: Path) -> Any:
     )
 
 
-VERBS = (_write, _directory, _append, _extend, _link, _publish, _publish_tree, _move, _exchange, _cut)
+VERBS = (_write, _directory, _append, _extend, _sync_file, _link, _publish, _publish_tree, _move, _exchange, _cut)
 
 
 def keep_word(seed: int, disk: Any, disk_module: Any) -> None:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import sys
 import types
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from telem.agent import keeper
-from telem.storage import catalog, recovery, retire
+from telem.agent import keeper, purging
+from telem.agent.keeper import Keeper
+from telem.storage import catalog, recovery, retire, retries, rollups, worker
 from telem.storage import disk as disk_module
 from telem.storage.inventory import ParquetFile
 from telem.storage.journal import Journal
+from telem.storage.rollups import Rollups
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
 SOURCE = inspect.getsource(disk_module)
-SYNCS = ("sync_descriptor", "sync_directory", "_sync_file")
+SYNCS = ("sync_descriptor", "sync_directory", "sync_file")
 
 
 def sites() -> list[str]:
@@ -89,6 +92,14 @@ def _all_published(layout: Any, _signal: Any) -> list[ParquetFile]:
     return [ParquetFile(layout.cutoff, "", 1, 1000)]
 
 
+def _into_closed_days() -> AbstractContextManager[Any]:
+    """Nobody asks which days are closed before a file is written."""
+    stack = contextlib.ExitStack()
+    stack.enter_context(mock.patch.object(worker, "rollups", types.SimpleNamespace(read=lambda _layout: Rollups())))
+    stack.enter_context(mock.patch.object(Keeper, "_ingest_day", lambda keeper, _signal: keeper._day))
+    return stack
+
+
 _PUBLISH = catalog.publish
 
 RULES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
@@ -104,5 +115,9 @@ RULES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "a segment that could not be cut back is no Parquet yet": lambda: mock.patch.object(
         Journal, "_abandon", lambda journal, _: journal.close()
     ),
+    "totals that shells rely on go before the rows": lambda: mock.patch.object(rollups, "sweep", return_value=[]),
+    "a closed day gets no row any more": _into_closed_days,
+    "tombstones are set before rows are taken out": lambda: mock.patch.object(purging, "bury", return_value=""),
+    "requests of purged segments are remembered": lambda: mock.patch.object(retries, "keep", return_value=None),
 }
 """Rules of order that are no single call."""

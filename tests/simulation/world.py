@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import orjson
+from tests.simulation.life import DAY_S, LOOK_S, Undertaker, plainer, retention_of, session_of, totals
 from tests.simulation.system import CrashError, Plan, System
 
 from telem.agent import keeper as keeper_module
 from telem.agent.keeper import Keeper
+from telem.agent.workers import WorkerError
 from telem.sanitize.records import SanitizedBatch, Signal
-from telem.storage import catalog, compact, merge, spare, worker
+from telem.storage import catalog, compact, intent, merge, rollups, spare, worker
 from telem.storage import disk as disk_module
 from telem.storage.inventory import parquet_files
 from telem.storage.journal import Journal, segments
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 SIGNALS = (Signal.LOGS, Signal.TRACES)
 STEPS = 14
+SHELLS = 3
 PATIENCE_S = 300.0
 """A client sends again for so long; the ledger remembers for twice that."""
 
@@ -96,8 +98,22 @@ class Committer:
         self.journal.close()
 
 
+Files = list[tuple[Any, list[tuple[int, str]]]]
+Lines = list[tuple[int, list[str]]]
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What a reader's views hold to be true. Without a cutoff the reader compares numbers of segments."""
+
+    cutoff: str
+    version: int
+    closed: str
+    raw_since: Any
+
+
 class NoRetention:
-    """The seam for what closes days, deletes and purges: nothing of it happens in these lives."""
+    """For lives with real files: nothing is closed, deleted or purged in them."""
 
     def rollups(self) -> Rollups:
         return Rollups()
@@ -118,6 +134,7 @@ class World:
     Args:
         disk: the disk of the product, or a mutant of it.
         real: write, read and merge real Parquet files; slower by far.
+        purging: how often a step is a purge, beside those that happen anyway.
     """
 
     home: Path
@@ -125,8 +142,14 @@ class World:
     disk: Any
     real: bool = False
     disk_module: Any = disk_module
+    purging: float = 0.0
     clock: Clock = field(default_factory=Clock)
     acknowledged: set[str] = field(default_factory=set)
+    acknowledged_s: dict[str, float] = field(default_factory=dict)
+    signals: dict[str, Signal] = field(default_factory=dict)
+    days: dict[str, str] = field(default_factory=dict)  # the ingest day of each row that was seen in Parquet
+    shells: list[Constants] = field(default_factory=list)  # what shells that stay open go by
+    purges: Undertaker = field(default_factory=Undertaker)
     refused: set[str] = field(default_factory=set)  # rows of which a copy may have been written and not cut back
     waiting: list[Request] = field(default_factory=list)
     sent: int = 0
@@ -142,6 +165,8 @@ class World:
 
     def live(self, plan: Plan, steps: int = STEPS) -> None:
         """Start, do a few things, die or stop. `plan` says what goes wrong at which call."""
+        if self.system.dead and self.system.plan.what == "cut":
+            self.shells = []  # nobody's shell survives that
         self.system.revive(plan)
         self.log.append(f"life: {plan}")
         self.journals = {}
@@ -164,7 +189,14 @@ class World:
         if not self.system.dead:
             self.check("after a life")
 
+    def check_after_cut(self) -> None:
+        """What is there when the power is back, before anybody has looked after it."""
+        self.system.revive(Plan())
+        self.journals, self.shells = {}, []
+        self.check("when the power is back", torn=True)
+
     def _start(self) -> None:
+        """As the daemon does."""
         since_us = int((self.clock.wall_s - REMEMBER_S) * 1e6)
         self.disk.directory(self.layout.home)
         key = load_key(self.layout, self.disk)
@@ -184,17 +216,21 @@ class World:
             {signal: one.waiting for signal, one in found.items()},
             3600.0,
             self.disk,
-            NoRetention(),  # type: ignore[arg-type]
+            NoRetention() if self.real else retention_of(self),  # type: ignore[arg-type]
         )
         self.key = key
+        self.purges.start(self)
         self.check("after recovery")
 
     def _step(self) -> None:
+        if self.purging and self.chance.random() < self.purging:
+            self._purge()
+            return
         what = self.chance.random()
         if what < 0.55:
             self._send()
         elif what < 0.75:
-            self.clock.pass_(self.chance.choice(PAUSES_S))
+            self._pass(self.chance.choice(PAUSES_S))
             self._tick()
         elif what < 0.85:
             self.log.append("compact")
@@ -204,8 +240,18 @@ class World:
                 journal.close()
         elif what < 0.92:
             self._jump()
+        elif what < 0.95:
+            self._purge()
         else:
             self.check("between steps")
+
+    def _purge(self) -> None:
+        if self.real:
+            return
+        try:
+            self.log.append(f"purged {self.purges.purge(self)}")
+        except (OSError, WorkerError) as error:
+            self.log.append(f"purge: {error}")
 
     def _jump(self) -> None:
         self.clock.jump(self.chance.choice(JUMPS_S))
@@ -215,12 +261,21 @@ class World:
         """All clients are served, everything becomes Parquet, is merged and retired."""
         while self.waiting:
             self._send(new=False)
+        if intent.noted(self.layout):
+            self._purge()
         for pause_s in (10.0, 1000.0, 86_500.0, 1000.0, 86_500.0):
             _finish(self.keeper.compact_now())
             self._tick()
             self.check("at the end")
-            self.clock.pass_(pause_s)
+            self._pass(pause_s)
         self._tick()
+
+    def _pass(self, seconds: float) -> None:
+        while seconds > 0:
+            self.clock.pass_(min(seconds, LOOK_S))
+            seconds -= LOOK_S
+            if not self.real:
+                self.keeper.retention.clock.look()
 
     def _tick(self) -> None:
         try:
@@ -254,10 +309,7 @@ class World:
         if not unknown:
             return
         at_ns = int(self.clock.wall_s * 1e9) + self.system.calls
-        batches = [
-            SanitizedBatch(signal, tuple(orjson.dumps({"id": row}) for row in one.rows), at_ns, one.name)
-            for one in unknown
-        ]
+        batches = [SanitizedBatch(signal, self._lines_of(one), at_ns, one.name) for one in unknown]
         try:
             self.journals[signal].append(batches, self.clock.monotonic_s)
         except OSError as error:
@@ -270,54 +322,118 @@ class World:
         for one in unknown:
             self.ledger.add(one.name, self.clock.monotonic_s)
             self.acknowledged |= set(one.rows)
+            self.acknowledged_s |= dict.fromkeys(one.rows, self.clock.monotonic_s)
+            self.signals |= dict.fromkeys(one.rows, signal)
             if self.chance.random() < 0.8:  # else the answer is lost on its way
                 self.waiting.remove(one)
+
+    def _lines_of(self, request: Request) -> tuple[bytes, ...]:
+        """As the gate makes them: without what was purged."""
+        kept = [row for row in request.rows if not self.purges.covers(row)]
+        return tuple(orjson.dumps({"id": row, "session_id": session_of(row)}) for row in kept)
 
     # -- what must be true ------------------------------------------------------------------------------------------
 
     def check(self, when: str, *, torn: bool = False) -> None:
         """Every acknowledged row once, no other row more than once, for our own readers and for shells.
 
+        In the totals, always; as a row, until retention has given its day up. What was purged is nowhere.
+
         Args:
             torn: nobody has looked after the folder since a crash. As long as that is so, or a segment could not be
                 cut back, rows whose writing failed may be there twice.
         """
-        cutoff = self._cutoff()
-        own: Counter[str] = Counter()
-        shell: Counter[str] = Counter()
-        for signal in SIGNALS:
-            folder = self.layout.journal(signal)
-            files = [(file, self._rows(file.path)) for file in parquet_files(self.layout, signal)]
-            lines = [(n, list(_lines(path))) for n, path in segments(self.layout, signal)] if folder.is_dir() else []
-            covered = {number for file, _ in files for number in range(file.first, file.last + 1)}
-            recent = {segment for file, rows in files if file.day >= cutoff for segment, _ in rows}
-            stored = [row for _, rows in files for _, row in rows]
-            own.update(stored)
-            own.update(row for number, rows in lines if number not in covered for row in rows)
-            shell.update(stored)
-            shell.update(row for number, rows in lines if number not in recent for row in rows)
-        for reader, seen in (("our readers", own), ("a shell", shell)):
-            if reader == "a shell" and not cutoff:
+        stored = {signal: self._stored(signal) for signal in SIGNALS}
+        self._note_days(stored)
+        mine = self._own_constants()
+        suspect = self.refused if torn or any(one.unmended for one in self.journals.values()) else set()
+        for reader, constants in (("our readers", mine), ("a shell", self._shell_constants())):
+            if constants is None:
                 continue
-            if lost := self.acknowledged - seen.keys():
-                raise WrongError(f"{when}: {reader} miss {sorted(lost)}")
-            suspect = self.refused if torn or any(one.unmended for one in self.journals.values()) else set()
-            if doubled := {row: count for row, count in seen.items() if count > 1 and row not in suspect}:
-                raise WrongError(f"{when}: {reader} count {doubled}")
-            if not torn and (odd := seen.keys() - self._known()):
-                raise WrongError(f"{when}: {reader} see {sorted(odd)}")
+            raw: Counter[str] = Counter()
+            for signal in SIGNALS:
+                raw.update(row for _, row in self._seen(*stored[signal], constants))
+            self._judge(f"{when}: {reader}", raw, suspect, self._expired(), odd=not torn)
+        self._check_totals(when, stored[Signal.LOGS], suspect, odd=not torn)
+
+    def _check_totals(self, when: str, stored: tuple[Files, Lines], suspect: set[str], *, odd: bool) -> None:
+        """They are right for everybody, also in shells that were opened long ago, unless these fail loudly."""
+        shell = self._shell_constants()
+        if shell is not None and shell not in self.shells:
+            self.shells = [*self.shells, shell][-SHELLS:]
+            # one that was opened when the clock was ahead must be opened anew, as DURABILITY.md says
+            self.shells = [one for one in self.shells if one.cutoff <= shell.cutoff]
+        traces = {row for row in self.acknowledged if self.signals[row] is not Signal.LOGS}
+        for constants in (self._own_constants(), *self.shells):
+            if (usage := self._totals(stored, constants)) is not None:
+                self._judge(f"{when}: totals by {constants}", usage, suspect, traces, odd=odd)
+
+    def _judge(self, who: str, seen: Counter[str], suspect: set[str], excused: set[str], *, odd: bool) -> None:
+        buried = self.purges.going | self.purges.gone
+        if lost := {row for row in self.acknowledged - seen.keys() - excused if session_of(row) not in buried}:
+            raise WrongError(f"{who} miss {sorted(lost)}")
+        if doubled := {row: count for row, count in seen.items() if count > 1 and row not in suspect}:
+            raise WrongError(f"{who} count {doubled}")
+        if odd and (found := seen.keys() - self._known()):
+            raise WrongError(f"{who} see {sorted(found)}")
+        if back := {row for row in seen if session_of(row) in self.purges.gone}:
+            raise WrongError(f"{who} see again what was purged: {sorted(back)}")
+
+    def _stored(self, signal: Signal) -> tuple[Files, Lines]:
+        folder = self.layout.journal(signal)
+        files = [(file, self.rows(file.path)) for file in parquet_files(self.layout, signal)]
+        return files, [(n, list(_lines(path))) for n, path in segments(self.layout, signal)] if folder.is_dir() else []
+
+    def _note_days(self, stored: dict[Signal, tuple[Files, Lines]]) -> None:
+        for files, _ in stored.values():
+            for file, rows in files:
+                self.days |= {row: file.day for _, row in rows}
+
+    def _expired(self) -> set[str]:
+        """Acknowledged rows whose day was given up, and rightly: no clock may say so before a day was lived through."""
+        since = self._own_constants().raw_since
+        found = {row for row in self.acknowledged if self.days.get(row, "9") < since[self.signals[row]]}
+        if early := {row for row in found if self.clock.monotonic_s - self.acknowledged_s[row] < DAY_S - LOOK_S}:
+            raise WrongError(f"given up within a day: {sorted(early)}")
+        return found
+
+    def _seen(self, files: Files, lines: Lines, constants: Constants) -> Iterator[tuple[str, str]]:
+        """Rows as a reader sees them, with their ingest day; those of the journal are of no day yet."""
+        if constants.cutoff:
+            hidden = {segment for file, rows in files if file.day >= constants.cutoff for segment, _ in rows}
+        else:
+            hidden = {number for file, _ in files for number in range(file.first, file.last + 1)}
+        yield from ((file.day, row) for file, rows in files for _, row in rows)
+        yield from (("9", row) for number, rows in lines if number not in hidden for row in rows)
+
+    def _totals(self, stored: tuple[Files, Lines], constants: Constants) -> Counter[str] | None:
+        """The same rows as totals count them; None when the reader fails loudly."""
+        if self.real:
+            return None
+        usage = Counter(row for day, row in self._seen(*stored, constants) if day >= constants.closed)
+        path = rollups.files(self.layout, rollups.Rollups(version=constants.version))[0]
+        if path.exists():
+            usage.update(row for _, row in totals(path))
+            return usage
+        return usage if not constants.version and not constants.cutoff else None
+
+    def _own_constants(self) -> Constants:
+        found = rollups.read(self.layout)
+        return Constants("", found.version, found.closed, found.raw_since)
+
+    def _shell_constants(self) -> Constants | None:
+        """Those of the catalog that is published; None when there is none, or when its shells fail loudly."""
+        if not self.layout.catalog.exists():
+            return None
+        said = json.loads(self.layout.catalog.read_bytes())
+        found = Constants(said["cutoff"], said["version"], said["closed"], said["raw_since"])
+        gone = found.version and not rollups.files(self.layout, rollups.Rollups(version=found.version))[0].exists()
+        return None if gone else found
 
     def _known(self) -> set[str]:
         return {f"{number}.{part}" for number in range(self.sent + 1) for part in range(3)}
 
-    def _cutoff(self) -> str:
-        """The cutoff of the catalog that is published; empty when there is none."""
-        if not self.layout.catalog.exists():
-            return ""
-        found = re.search(rb"DATE '(\d{4,}-\d\d-\d\d)'", self.layout.catalog.read_bytes())
-        return found[1].decode() if found else ""
-
-    def _rows(self, path: Path) -> list[tuple[int, str]]:
+    def rows(self, path: Path) -> list[tuple[int, str]]:
         if self.real:
             import pyarrow.parquet as pq
 
@@ -348,9 +464,11 @@ class World:
             put(keeper_module, "run_jobs", self._run_jobs)
             put(keeper_module.log, "error", lambda *said: self.log.append(str(said[0]) % said[1:]))
             put(catalog, "_write", lambda path, statements: path.write_text("\n".join(statements)))
-            put(catalog, "catalog_sql", lambda _layout, cutoff, *_, **__: [f"DATE '{cutoff}'"])
+            put(catalog, "catalog_sql", _catalog)
+            put(worker, "time", clock)
             put(catalog, "write_nothing", lambda *_: None)
             if not self.real:
+                stack.enter_context(plainer(self))
                 put(compact, "read_segment", lambda _signal, path, _connection=None: Rows(_segment_rows(path)))
                 put(merge, "_write", self._merge)
                 put(ParquetFileWriter, "_open", lambda writer, _schema: FileOfRows(writer._temporary, self.system))
@@ -367,9 +485,23 @@ class World:
             self.check(f"after {job['job']}")
         return results
 
+    def table(self, rows: Any) -> Any:
+        """In the place of an Arrow table."""
+        return Rows(rows)
+
+    def finish(self, coroutine: Any) -> None:
+        """Run what never really waits."""
+        _finish(coroutine)
+
     def _merge(self, run: list[Any], signal: Signal, path: Path, disk: Any) -> None:
         with ParquetFileWriter(signal, path, disk) as writer:
-            writer.write(Rows(row for file in run for row in self._rows(file.path)))  # type: ignore[arg-type]
+            writer.write(Rows(row for file in run for row in self.rows(file.path)))  # type: ignore[arg-type]
+
+
+def _catalog(_layout: Layout, cutoff: str, in_force: Rollups, **_: Any) -> list[str]:
+    """The constants of the views."""
+    said = {"cutoff": cutoff, "version": in_force.version, "closed": in_force.closed, "raw_since": in_force.raw_since}
+    return [json.dumps(said)]
 
 
 class Rows(list[tuple[int, str]]):

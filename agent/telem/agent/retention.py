@@ -87,7 +87,8 @@ class Retention:
                 jobs.append(_give_up(home, held))
         if now_s - self._swept_s >= SWEEP_EVERY_S:
             self._swept_s = now_s
-            jobs += [{"job": "remove", "home": home, **_reasons(self._doomed)}] if self._settled(found, now_s) else []
+            if not jobs and self._settled(found, now_s):  # the jobs above may end what shells still read
+                jobs.append({"job": "remove", "home": home, **_reasons(self._doomed)})
         return jobs
 
     def published(self, stamp: tuple[object, ...], now_s: float) -> None:

@@ -185,7 +185,7 @@ class Disk:
 
         It would be taken for published: its segments would be emptied, and a power cut could take the name away.
         """
-        self._sync_file(temporary)
+        self.sync_file(temporary)
         temporary.replace(path)
         try:
             self.sync_directory(path.parent)
@@ -204,7 +204,7 @@ class Disk:
                 found.chmod(DIRECTORY_MODE)
                 self.sync_directory(found)
             else:
-                self._sync_file(found)
+                self.sync_file(found)
         temporary.chmod(DIRECTORY_MODE)
         self.sync_directory(temporary)
         temporary.rename(path)
@@ -242,7 +242,8 @@ class Disk:
             return
         self.sync_directory(other.parent)
 
-    def _sync_file(self, path: Path) -> None:
+    def sync_file(self, path: Path) -> None:
+        """Put on the medium what has been written into a file, also by a process that is gone."""
         path.chmod(FILE_MODE)
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:

@@ -16,6 +16,7 @@
   cutoff                              the ingest day before which nothing is written any more, for the views rely on it
   telemetry.duckdb, telemetry.sql     views only; derived; may be deleted at any time
   journal/<signal>/s-<n>.ndjson       the durable log
+  journal/<signal>/retries.json       ids of requests of segments that a purge has taken away
   parquet/<signal>/v=<k>/ingest_day=YYYY-MM-DD/<first>-<last>.parquet
   parquet/<signal>/merging/           a closed day's files on their way to become one; no glob reaches it
   manifest/<signal>/YYYY-MM-DD.json   size and checksums of an ingest day's Parquet files
@@ -289,6 +290,9 @@ class Layout:
 
     def segment(self, signal: Signal, number: int) -> Path:
         return self.journal(signal) / segment_name(number)
+
+    def retries(self, signal: Signal) -> Path:
+        return self.journal(signal) / "retries.json"
 
     def parquet(self, signal: Signal) -> Path:
         return self.home / "parquet" / signal

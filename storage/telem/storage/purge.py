@@ -24,11 +24,10 @@ import pyarrow.compute as pc
 from telem.sanitize.records import Signal
 from telem.sanitize.tombs import SESSION, USER, USER_COLUMNS
 
-from . import closing, rollups, snapshot
+from . import closing, retries, rollups, snapshot
 from .intent import ALL, BEFORE, Target
 from .inventory import covered_segments, parquet_files
 from .journal import segments
-from .layout import segment_name
 from .rewrite import rewrite_day
 from .views import glob_safe, quote
 
@@ -120,7 +119,8 @@ def purge(layout: Layout, disk: Disk, target: Target, progress: Callable[[int, i
         rows[signal.value] += sum(file.rows for file in mine)
     progress(len(days), len(days))
     snapshot.sweep(layout, disk)  # what a killed backup left has rows as they were
-    emptied = _segments(layout, target)
+    emptied = _segments(layout, disk, target)
+    _settle(layout, disk)
     return {
         "rows": dict(rows),
         "files": [str(file.path.relative_to(layout.home)) for file in found],
@@ -146,7 +146,7 @@ def without(table: pa.Table, target: Target) -> pa.Table:
     return table.filter(pc.invert(gone))
 
 
-def _segments(layout: Layout, target: Target) -> list[str]:
+def _segments(layout: Layout, disk: Disk, target: Target) -> list[str]:
     """Unlink segments whose rows are in Parquet and that hold some of the target's.
 
     Unlinked, not emptied as retiring does: a query that has listed one and not opened it yet fails, where an emptied
@@ -155,11 +155,29 @@ def _segments(layout: Layout, target: Target) -> list[str]:
     gone = []
     for signal in Signal:
         covered = covered_segments(layout, signal)
-        for number, path in segments(layout, signal):
-            if number in covered and path.stat().st_size and any(_is_meant(line, target) for line in _lines(path)):
-                path.unlink()
-                gone.append(f"{signal}/{segment_name(number)}")
+        doomed = [
+            path
+            for number, path in segments(layout, signal)
+            if number in covered and path.stat().st_size and any(_is_meant(line, target) for line in _lines(path))
+        ]
+        retries.keep(layout, signal, doomed, disk)
+        for path in doomed:
+            disk.remove(path)
+        gone += [f"{signal}/{path.name}" for path in doomed]
     return gone
+
+
+def _settle(layout: Layout, disk: Disk) -> None:
+    """Sync every folder in which names may have changed.
+
+    A step whose sync failed is not seen to be unfinished by the purge that is tried again; with a power cut it would
+    be undone, and what was said to be gone be back.
+    """
+    for signal in Signal:
+        below = layout.parquet(signal)
+        for folder in (layout.journal(signal), below, layout.merging(signal), *below.glob("v=*")):
+            if folder.is_dir():
+                disk.sync_directory(folder)
 
 
 def _lines(path: Path) -> list[bytes]:
@@ -188,6 +206,7 @@ def _quarantine(layout: Layout, disk: Disk, target: Target) -> int:
     for path in sorted(layout.quarantine.glob("*")):
         if target.kind == ALL:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+            disk.sync_directory(layout.quarantine)
             removed += 1
         elif path.is_file() and path.suffix != ".parquet":
             lines = path.read_bytes().splitlines(keepends=True)
@@ -205,25 +224,34 @@ def _rollups(layout: Layout, disk: Disk, target: Target) -> int:
         return 0
     usage, series = rollups.files(layout, in_force)
     condition = where_summed(target)
-    with duckdb.connect(config=_SETTINGS) as connection:
-        count = f"SELECT count(*) FROM ({closing.rows_of(usage)}) WHERE {condition}"
-        rows = int(connection.execute(count).fetchall()[0][0])
-        of_series = condition.replace("day <", "ingest_day <")
-        count = f"SELECT count(*) FROM ({closing.rows_of(series)}) WHERE {of_series}"
-        if rows or connection.execute(count).fetchall()[0][0]:
-            after = replace(in_force, version=rollups.next_version(layout, in_force))
-            new_usage, new_series = rollups.files(layout, after)
-            kept = f"({condition}) IS NOT TRUE"
-            closing.publish(connection, f"SELECT * FROM ({closing.rows_of(usage)}) WHERE {kept}", new_usage, disk)
-            if target.kind == BEFORE:  # what a running total had reached is needed by what it adds later
-                disk.link(series, new_series)
-            else:
-                kept = f"({of_series}) IS NOT TRUE"
-                closing.publish(connection, f"SELECT * FROM ({closing.rows_of(series)}) WHERE {kept}", new_series, disk)
-            rollups.write(layout, disk, after)
-            in_force = after
-    rollups.sweep(layout, in_force, time.time() + 86_400)
+    of_series = condition.replace("day <", "ingest_day <")
+    rows = _count(usage, condition)
+    if rows or _count(series, of_series):
+        after = replace(in_force, version=rollups.next_version(layout, in_force))
+        new_usage, new_series = rollups.files(layout, after)
+        _keep(usage, condition, new_usage, disk)
+        if target.kind == BEFORE:  # what a running total had reached is needed by what it adds later
+            disk.link(series, new_series)
+        else:
+            _keep(series, of_series, new_series, disk)
+        rollups.write(layout, disk, after)
+        in_force = after
+    rollups.sweep(layout, disk, in_force)
     return rows
+
+
+def _count(path: Path, condition: str) -> int:
+    """How many rows of a file of the rollups are meant."""
+    with duckdb.connect(config=_SETTINGS) as connection:
+        rows = connection.execute(f"SELECT count(*) FROM ({closing.rows_of(path)}) WHERE {condition}").fetchall()
+    return int(rows[0][0])
+
+
+def _keep(path: Path, condition: str, new: Path, disk: Disk) -> None:
+    """Write the other rows into another one."""
+    with duckdb.connect(config=_SETTINGS) as connection:
+        kept = f"SELECT * FROM ({closing.rows_of(path)}) WHERE ({condition}) IS NOT TRUE"
+        closing.publish(connection, kept, new, disk)
 
 
 def receipt(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from telem.sanitize.records import Signal
 
+from . import retries
 from .inventory import covered_segments
 from .journal import abandoned, ends_well, scan, segments
 from .ledger import REMEMBER_S
@@ -95,6 +96,7 @@ def recover(layout: Layout, signal: Signal, disk: Disk, remember_since_us: int) 
     for one in walked:
         try:
             left = mend(layout, one, disk, found)
+            disk.sync_file(one.path)  # killed before its sync it may be whole by luck; now its retries are answered
         except OSError as error:
             found.messages.append(f"{one.path.name}: cannot be made whole, and waits for the next start: {error}")
             continue
@@ -103,6 +105,7 @@ def recover(layout: Layout, signal: Signal, disk: Disk, remember_since_us: int) 
     older = [one.number for one in closed if not one.covered and not one.blocked]
     found.waiting = sorted([*found.waiting, *older])
     commits = [commit for one in walked for _, _, commit in one.pieces if commit]
+    commits = [*retries.read(layout, signal), *commits]
     late = len(commits) - REMEMBER_AT_LEAST
     found.commits = [commit for at, commit in enumerate(commits) if at >= late or commit.at_us >= remember_since_us]
     return found

@@ -6,7 +6,6 @@ again; and doing it again changes nothing.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -167,5 +166,5 @@ def _rollups(layout: Layout, disk: Disk, redactor: Redactor, *, series: bool, dr
     else:
         disk.link(reached, new_reached)
     rollups.write(layout, disk, after_version)
-    rollups.sweep(layout, after_version, time.time() + 86_400)
+    rollups.sweep(layout, disk, after_version)
     return values

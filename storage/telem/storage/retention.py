@@ -150,7 +150,7 @@ def remove(layout: Layout, disk: Disk, now_s: float, reasons: Mapping[tuple[Sign
     A day of which a segment still holds rows stays: without its Parquet file they would be read, and counted, again.
     """
     gone = []
-    rollups.sweep(layout, rollups.read(layout), now_s)
+    rollups.sweep(layout, disk, rollups.read(layout))
     held = {signal: days_in_journal(layout, signal) for signal in Signal}
     for day in given_up(layout):
         if day.day in held[day.signal]:

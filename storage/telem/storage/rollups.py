@@ -166,11 +166,19 @@ def folders(layout: Layout) -> Iterator[tuple[int, Path]]:
             yield int(path.name), path
 
 
-def sweep(layout: Layout, rollups: Rollups, older_than_s: float) -> list[int]:
-    """Remove versions that are not in force and were made before a time; a shell that still reads one fails loudly."""
+def sweep(layout: Layout, disk: Disk, in_force: Rollups) -> list[int]:
+    """Remove all versions that are not in force, durably; a shell that still reads one fails loudly.
+
+    How old one is does not matter, and what a clock says of it least of all: what its readers miss may go next.
+    """
     removed = []
+    if layout.rollups.is_dir():
+        disk.sync_directory(
+            layout.rollups
+        )  # what names the version in force may not be durable: its sync may have failed
     for version, path in folders(layout):
-        if version != rollups.version and path.stat().st_mtime < older_than_s:
-            shutil.rmtree(path, ignore_errors=True)
+        if version != in_force.version:
+            shutil.rmtree(path)
+            disk.sync_directory(path.parent)
             removed.append(version)
     return removed
