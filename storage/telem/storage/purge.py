@@ -41,6 +41,10 @@ if TYPE_CHECKING:
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "256MB"}
 
 
+class SegmentError(RuntimeError):
+    """The journal holds rows of the target that are in no Parquet file yet; try again later."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """Rows of a target in one Parquet file."""
@@ -109,6 +113,8 @@ def neighbours(layout: Layout, target: Target) -> list[str]:
 
 def purge(layout: Layout, disk: Disk, target: Target, progress: Callable[[int, int], None]) -> dict[str, Any]:
     """Remove the target's rows; returns what the receipt says. Doing it again finds what is left."""
+    _settle(layout, disk)
+    emptied = _segments(layout, disk, target)  # first: one whose rows are in no Parquet file any more would be read
     found = find(layout, target)
     rows: Counter[str] = Counter()
     days = sorted({(file.signal, file.day) for file in found})
@@ -119,7 +125,6 @@ def purge(layout: Layout, disk: Disk, target: Target, progress: Callable[[int, i
         rows[signal.value] += sum(file.rows for file in mine)
     progress(len(days), len(days))
     snapshot.sweep(layout, disk)  # what a killed backup left has rows as they were
-    emptied = _segments(layout, disk, target)
     _settle(layout, disk)
     return {
         "rows": dict(rows),
@@ -155,11 +160,14 @@ def _segments(layout: Layout, disk: Disk, target: Target) -> list[str]:
     gone = []
     for signal in Signal:
         covered = covered_segments(layout, signal)
-        doomed = [
-            path
+        meant = [
+            (number, path)
             for number, path in segments(layout, signal)
-            if number in covered and path.stat().st_size and any(_is_meant(line, target) for line in _lines(path))
+            if path.stat().st_size and any(_is_meant(line, target) for line in _lines(path))
         ]
+        doomed = [path for number, path in meant if number in covered]
+        if target.kind in (SESSION, USER) and len(doomed) < len(meant):  # of these nothing is stored any more
+            raise SegmentError(f"a segment of {signal} could not be made whole yet, and holds such rows")
         retries.keep(layout, signal, doomed, disk)
         for path in doomed:
             disk.remove(path)
@@ -175,7 +183,8 @@ def _settle(layout: Layout, disk: Disk) -> None:
     """
     for signal in Signal:
         below = layout.parquet(signal)
-        for folder in (layout.journal(signal), below, layout.merging(signal), *below.glob("v=*")):
+        days = below.glob("v=*/ingest_day=*")
+        for folder in (layout.journal(signal), below, layout.merging(signal), *below.glob("v=*"), *days):
             if folder.is_dir():
                 disk.sync_directory(folder)
 
