@@ -29,6 +29,21 @@ def rss_mb(pid: int) -> float:
     return 0.0
 
 
+def pss_mb(pid: int) -> float:
+    """Memory of one process, of a shared page only its part (proportional set size, proc(5)); 0 when it is gone.
+
+    The sum over a daemon and its worker is what the two take from the machine; resident memory would count the
+    libraries that both have mapped twice.
+    """
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return 0.0
+
+
 def children(pid: int) -> list[int]:
     """Children of all threads of a process."""
     found = []
@@ -59,7 +74,7 @@ class Peak:
 
     def _sample(self) -> None:
         while not self._done.is_set():
-            daemon = rss_mb(self._pid)
-            self.daemon_mb = max(self.daemon_mb, daemon)
-            self.total_mb = max(self.total_mb, daemon + sum(map(rss_mb, children(self._pid))))
+            self.daemon_mb = max(self.daemon_mb, rss_mb(self._pid))
+            if workers := children(self._pid):
+                self.total_mb = max(self.total_mb, sum(map(pss_mb, [self._pid, *workers])))
             time.sleep(SAMPLE_S)

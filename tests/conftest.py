@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     from telem.sanitize.records import RawRequest
 
 KEY = bytes(range(32))
+
+# A shell without job control starts background jobs with SIGINT ignored (POSIX, XCU 2.11), and a child inherits that:
+# a test that interrupts a command would wait for ever.
+for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 
 def _temporary() -> Path:

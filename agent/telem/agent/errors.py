@@ -13,6 +13,7 @@ Exception
 ├── PolicyError, RuleError, PatternError, NoiseError (sanitize)
 ├── RollupError (storage)       what sums up closed days cannot be used
 ├── IntentError, TombstoneError (storage)  what is to be purged, or was, cannot be read
+├── SegmentError (storage)      a purge has to wait until the journal is in Parquet files
 ├── ArchiveError (storage)      a backup that is none, or is damaged
 ├── NotEmptyError (storage)     a backup cannot be restored over something
 ├── QueryError (queries)        a question that has no answer
