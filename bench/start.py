@@ -2,20 +2,30 @@
 
     python bench/start.py [--home HOME] [--runs 20]
 
-Commands that need a daemon (`status`, a canned query) are measured against one that is started for it.
+Commands that need a daemon (`status`, a canned query) are measured against one that is started for it. "cold" is a
+canned query when the daemon has no child that answers questions; that child's CPU is not counted here.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import resource
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 COMMANDS = {
     "--version": ("--version",),
@@ -39,6 +49,8 @@ def main() -> None:
         try:
             result = {name: measure((*words, *([] if words == ("--version",) else home)), runs)
                       for name, words in COMMANDS.items()}  # fmt: skip
+            pid = json.loads(telem("status", "--json", *home))["pid"]
+            result["the same, cold"] = measure(("query", "cost-analysis", *home), runs, lambda: end_children(pid))
         finally:
             telem("stop", *home)
     print(f"{'command':24}{'CPU best':>12}{'CPU median':>12}{'wall best':>12}{'wall median':>12}   (ms)")
@@ -47,10 +59,19 @@ def main() -> None:
     print(json.dumps(result))
 
 
-def measure(words: tuple[str, ...], runs: int) -> dict[str, float]:
+def end_children(pid: int) -> None:
+    """Kill whatever a daemon has started, and wait until it is gone."""
+    for child in process.children(pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+    time.sleep(0.2)
+
+
+def measure(words: tuple[str, ...], runs: int, prepare: Callable[[], None] = lambda: None) -> dict[str, float]:
     """CPU and wall milliseconds of a command."""
     cpu_ms, wall_ms = [], []
     for _ in range(runs):
+        prepare()
         before, began_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         telem(*words)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -61,9 +82,10 @@ def measure(words: tuple[str, ...], runs: int) -> dict[str, float]:
     return {name: round(value, 1) for name, value in zip(names, values, strict=True)}
 
 
-def telem(*words: str) -> None:
-    """Run a command."""
-    subprocess.run([sys.executable, "-m", "telem", *words], input=INPUT, capture_output=True, check=True)
+def telem(*words: str) -> bytes:
+    """Run a command; what it printed."""
+    command = [sys.executable, "-m", "telem", *words]
+    return subprocess.run(command, input=INPUT, capture_output=True, check=True).stdout
 
 
 if __name__ == "__main__":
