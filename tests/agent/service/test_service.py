@@ -307,6 +307,7 @@ def test_uninstall_takes_everything_back_and_leaves_the_data(
     (user / "told").unlink()
     assert everything(user) == before
     assert config.home.exists()
+    assert "nothing to take back" in CliRunner().invoke(cli, [*flags, "--dry-run"]).output
     assert CliRunner().invoke(cli, [*flags, "--yes", "--data"]).exit_code == 0
     assert not config.home.exists()
 

@@ -59,15 +59,15 @@ def _check(config: Config, *, data: bool) -> None:
 
 
 def _say(config: Config, *, data: bool) -> None:
-    for record in records(config.layout):
-        click.echo(f"take back: {record.path} ({record.client})", err=True)
-    for plan in leftovers(()) if not records(config.layout) else ():
-        click.echo(f"take back: {plan.path} ({plan.client})", err=True)
+    undone = records(config.layout) or leftovers(())
+    steps = [f"take back: {one.path} ({one.client})" for one in undone]
     chosen = managers.manager()
     if chosen.is_installed():
-        click.echo(f"remove the service: {chosen.path}", err=True)
+        steps.append(f"remove the service: {chosen.path}")
     if running := control.find(config.layout):
-        click.echo(f"stop the daemon: process {running.pid}", err=True)
+        steps.append(f"stop the daemon: process {running.pid}")
+    for step in steps or ["nothing to take back: no client's settings, no service, no daemon"]:
+        click.echo(step, err=True)
     if data and config.home.exists():
         click.echo(
             f"REMOVE ALL DATA: {config.home} ({_size(config.layout) / MIB:.1f} MiB of telemetry, the key)", err=True
