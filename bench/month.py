@@ -13,7 +13,7 @@ import argparse
 import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import orjson
@@ -32,6 +32,9 @@ from telem.storage.disk import Disk
 from telem.storage.layout import Layout, parquet_name
 from telem.storage.parquet import ROW_GROUP_ROWS, ParquetFileWriter
 from telem.storage.schema import order_of, sql_type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 KEY = bytes(range(32))
 NAMES = ("api_request", "tool_result", "tool_decision", "user_prompt")
@@ -71,6 +74,19 @@ def build(home: Path, month: Month) -> Layout:
                 _write(connection, signal, select, path, disk)
     publish(layout, disk, month.last_day.isoformat())
     return layout
+
+
+def logs_of_day(day: dt.date, sizes: Iterable[int], month: Month) -> Iterator[pa.Table]:
+    """Tables of so many rows of a day each, unsorted."""
+    with duckdb.connect(config={"threads": 2, "memory_limit": "4GB"}) as connection:
+        for statement in _macros(_templates()):
+            connection.execute(statement)
+        typed, first = "", 0
+        for size in sizes:
+            rows = _logs(day, first, size, month)
+            typed = typed or ", ".join(_typed(connection, Signal.LOGS, rows))
+            yield connection.sql(f"SELECT {typed} FROM ({rows})").to_arrow_table()
+            first += size
 
 
 def _write(connection: duckdb.DuckDBPyConnection, signal: Signal, select: str, path: Path, disk: Disk) -> None:

@@ -118,6 +118,19 @@ def test_a_row_at_the_length_limit_is_readable(ready: LiveDaemon) -> None:
         assert telem(ready.home, "compact").returncode == 0
 
 
+def test_an_attribute_that_changes_its_type_spoils_nothing(ready: LiveDaemon) -> None:
+    """A number, then a text, an object, a list: each row is stored and answered, in the journal and in Parquet."""
+    values: list[Any] = [7, "seven", {"n": 7}, [1, "x"], 1.5, True, "7"]
+    for value in values:
+        body = logs({"odd.one": value, "input_tokens": value, "session.id": value}).SerializeToString()
+        assert ask(ready.port("otlp_http"), body).status == 200
+    sql = "SELECT count(*) AS n, count(attributes->'odd.one') AS odd, sum(input_tokens)::INT AS tokens FROM raw_logs"
+    for _ in range(2):
+        assert shell(ready.home, sql) == [{"n": len(values), "odd": len(values), "tokens": 14}]
+        assert telem(ready.home, "compact").returncode == 0
+    assert telem(ready.home, "verify", "--deep").returncode == 0
+
+
 def test_plain_shells_never_meet_a_lock_nor_a_count_that_goes_back(ready: LiveDaemon) -> None:
     """Shells against a daemon that takes in and compacts: each sees every row acknowledged before it was started."""
     port = ready.port("otlp_http")

@@ -8,8 +8,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import orjson
+from tests.faults.load import rows
 from tests.otlp import logs
-from tests.test_durability import rows
 
 from telem.sanitize.records import Signal
 

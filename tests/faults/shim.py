@@ -7,27 +7,39 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
+import time
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).with_name("shim.c")
+SOURCES = [str(Path(__file__).with_name(name)) for name in ("shim.c", "power.c")]
 DAY_S = 86_400
+NUMBERS = 5
+
+
+@cache
+def _compiled() -> bytes:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("there is no C compiler for Linux here")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "shim.so"
+        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(path), *SOURCES, "-ldl"], check=True)
+        return path.read_bytes()
 
 
 class Shim:
     """What is wrong, changed at any moment; `env` makes a process live with it."""
 
     def __init__(self, folder: Path) -> None:
-        compiler = shutil.which("cc") or shutil.which("gcc")
-        if compiler is None or sys.platform != "linux":
-            pytest.skip("there is no C compiler for Linux here")
         library = folder / "shim.so"
-        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"], check=True)
+        library.write_bytes(_compiled())
         path = folder / "shim.said"
-        path.write_bytes(bytes(24))
+        path.write_bytes(bytes(8 * NUMBERS))
         with path.open("r+b") as file:
-            self._said = mmap.mmap(file.fileno(), 24)
+            self._said = mmap.mmap(file.fileno(), 8 * NUMBERS)
         self.env = {"LD_PRELOAD": str(library), "TELEM_TEST_SHIM": str(path)}
 
     def clock(self, off_s: int) -> None:
@@ -42,5 +54,20 @@ class Shim:
         """Let every sync fail; 0 mends it."""
         self._put(2, number)
 
+    def pass_(self, seconds: int) -> None:
+        """Let so much time pass at once, on all clocks."""
+        self._put(3, self._get(3) + seconds)
+
+    def lying(self) -> None:
+        """Let syncs do nothing, and say that they did."""
+        self._put(4, 1)
+
+    def now_s(self) -> float:
+        """What its clock says."""
+        return time.time() + self._get(0) + self._get(3)
+
     def _put(self, at: int, value: int) -> None:
         struct.pack_into("q", self._said, at * 8, value)
+
+    def _get(self, at: int) -> int:
+        return int(struct.unpack_from("q", self._said, at * 8)[0])

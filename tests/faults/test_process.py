@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 from tests.daemons import LiveDaemon, telem, wait_for
 from tests.faults.client import Client, kept
+from tests.wire import Line
+
+from telem.agent.daemon_commands import LOG_LIMIT_BYTES
 
 SLOW_S = 60.0
 FEW = 96
@@ -84,3 +87,16 @@ def test_a_suspended_daemon_goes_on_where_it_was(home: Path) -> None:
     assert set(found.values()) == {1}
     assert {name for client in clients for name in client.acknowledged} <= found.keys()
     assert all(client.answers.keys() <= {200} for client in clients[1:])
+
+
+def test_its_own_log_stays_small(home: Path) -> None:
+    """A thousand requests that cannot be read, and a log that was nearly full before: two files of a megabyte."""
+    (home / "logs").mkdir(mode=0o700)
+    log = home / "logs" / "daemon.log"
+    log.write_text("a line of an earlier day\n" * (LOG_LIMIT_BYTES // 25))
+    with LiveDaemon(home) as daemon, Line(daemon.port("otlp_http")) as line:
+        for number in range(1000):
+            assert line.ask(b"\xff" * 64 + str(number).encode()).status == 400
+    assert log.with_suffix(".log.1").stat().st_size <= LOG_LIMIT_BYTES
+    assert log.stat().st_size < 100_000
+    assert sum(path.stat().st_size for path in log.parent.iterdir()) < 2 * LOG_LIMIT_BYTES

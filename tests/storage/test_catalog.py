@@ -66,6 +66,16 @@ def test_it_is_written_only_when_it_changes(layout: Layout) -> None:
     assert layout.catalog.stat().st_ino != inode
 
 
+def test_an_empty_one_that_a_shell_made_in_its_place_does_not_stay(layout: Layout) -> None:
+    """It was deleted, and somebody opened it before it was there again."""
+    publish(layout, Disk(), CUTOFF)
+    layout.catalog.unlink()
+    assert shell(layout.home, "SELECT 1 AS n") == [{"n": 1}]
+    assert layout.catalog.exists()
+    assert publish(layout, Disk(), CUTOFF)
+    assert count(layout.home) == 0
+
+
 @pytest.mark.parametrize("lost", ["catalog", "script"])
 def test_it_can_be_deleted_and_is_written_again(lost: str, layout: Layout) -> None:
     """It is derived."""

@@ -27,6 +27,7 @@ Exception
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
 from telem.queries.table import QueryError
@@ -96,6 +97,8 @@ HINTS = {
 }
 """By the class's name: importing them all here would cost every command the sanitizer's start, 0.1 s."""
 
+READ_ONLY_HINT = "It is mounted read-only: mount it so that it may be written, or choose another folder with --home."
+
 
 def answer(error: Exception) -> Answer:
     """How to answer a client whose request failed with `error`."""
@@ -113,4 +116,6 @@ def hint(error: Exception) -> str:
     """What the user can try; empty when we do not know."""
     if isinstance(error, AgentError):
         return error.hint
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
+        return READ_ONLY_HINT
     return next((HINTS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in HINTS), "")

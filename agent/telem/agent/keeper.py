@@ -76,6 +76,7 @@ class Keeper:
         self._retry_at_s = 0.0
         self._retired_at_s = -math.inf
         self._published: tuple[object, ...] | None = None
+        self._published_bytes = 0
         self._waiting_since_s = dict.fromkeys(committers, -math.inf)  # an earlier life's have waited long enough
         self._wanted_by_job: tuple[object, ...] = ()
         self._first_seen_s: dict[Path, float] = {}
@@ -160,7 +161,7 @@ class Keeper:
         jobs += [self._job("note", signal, day=day) for signal, day in self._to_note()]
         jobs += self.retention.jobs(time.monotonic())
         wanted = self._wanted()
-        if wanted != self._published or not self._layout.catalog.exists() or not self._layout.script.exists():
+        if wanted != self._published or self._is_catalog_gone() or not self._layout.script.exists():
             self._wanted_by_job = wanted
             jobs.append({"job": "publish", "home": str(self._layout.home), "cutoff": wanted[0]})
         return jobs
@@ -169,6 +170,16 @@ class Keeper:
         """What the catalog depends on."""
         found = self.retention.rollups()
         return (self._cutoff(), self._layout.transcripts.exists(), found.stamp if found else ())
+
+    def _is_catalog_gone(self) -> bool:
+        """Is it deleted, or an empty one that a shell has made in its place?"""
+        return self._catalog_bytes() < max(1, self._published_bytes // 2)
+
+    def _catalog_bytes(self) -> int:
+        try:
+            return self._layout.catalog.stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def _to_note(self) -> list[tuple[Signal, str]]:
         """What a crash, or a version without manifests, left without an entry; workers note what they write."""
@@ -200,6 +211,7 @@ class Keeper:
             log.error("%s failed: %s", job["job"], result["error"])
         elif job["job"] == "publish":
             self._published = self._wanted_by_job
+            self._published_bytes = self._catalog_bytes()
             self.retention.published(self._wanted_by_job[2], time.monotonic())  # type: ignore[arg-type]  # its stamp
         elif job["job"] == "note":
             if self._unnoted:
@@ -219,10 +231,12 @@ class Keeper:
     def _ingest_day(self, signal: Signal) -> str:
         """Today, or a later day while the catalog or the rollups speak of it; then no row may join an earlier one.
 
+        Today by the clock, not by the last tick: rows of the first seconds of a day would expire with the day before.
+
         So a clock that was years ahead for an hour does not put everything into that day for ever.
         """
         found = self.retention.rollups()
-        return max(first_day(self._layout, signal), found.closed if found else "", self._day)
+        return max(first_day(self._layout, signal), found.closed if found else "", self._day, utc_day())
 
     def _retire(self) -> None:
         if self._seen is not None:

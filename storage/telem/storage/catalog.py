@@ -53,16 +53,23 @@ def publish(layout: Layout, disk: Disk, cutoff: str) -> bool:
     _write(temporary, statements)
     _set_aside(layout.catalog.with_name(f"{layout.catalog.name}.wal"))
     disk.publish(temporary, layout.catalog)
-    disk.write(layout.script, (header + text).encode())
+    size = f"-- {layout.catalog.name} was written with {layout.catalog.stat().st_size} bytes\n"
+    disk.write(layout.script, f"{header}{size}{text}".encode())
     write_cutoff(layout, cutoff, disk, is_published=True)
     return True
 
 
 def _is_current(layout: Layout, header: str) -> bool:
-    """The script is written last: when it says this digest, the catalog does too."""
+    """The script is written last: when it says this digest, the catalog has these views.
+
+    Unless it has become much smaller: a shell that opens one that was deleted makes an empty one in its place.
+    """
     try:
         with layout.script.open(encoding="utf-8") as file:
-            return layout.catalog.exists() and file.read(len(header)) == header
+            if file.read(len(header)) != header:
+                return False
+            size = next((int(word) for word in file.readline().split() if word.isdigit()), 0)
+        return layout.catalog.stat().st_size >= size // 2
     except FileNotFoundError:
         return False
 

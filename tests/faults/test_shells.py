@@ -1,0 +1,62 @@
+"""Shells and the HTTP interface that go on asking through a daemon's days: never a wrong number, never a lock.
+
+`TELEM_TEST_SHELLS_S` sets for how long.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from typing import TYPE_CHECKING
+
+from tests.daemons import wait_for
+from tests.faults.askers import Asker, Hour, open_shell, over_http, plain_shell, script_shell
+from tests.faults.storm import Storm
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHELLS_S = float(os.environ.get("TELEM_TEST_SHELLS_S", "0"))
+KINDS = {"shell": plain_shell, "script": script_shell, "stays open": open_shell, "http": over_http}
+log = logging.getLogger(__name__)
+FIRST_DAYS = ("day", "day")
+STEPS = ("catalog", "purge", "day", "retention")
+"""From the third day on a day is closed and given up, and then removed, each time that one turns."""
+
+
+def test_nobody_counts_wrongly_nor_meets_a_lock(home: Path) -> None:
+    """Through ingest, compaction, merging, closing, retention and purges."""
+    hour = Hour()
+    with Storm(home, 1, pause_s=0.05, still=hour.moving) as storm:
+        daemon = storm.start()
+        wait_for(lambda: daemon.layout.catalog.exists() and daemon.layout.script.exists())
+        for step in FIRST_DAYS:
+            assert storm.do(step, daemon), step
+        askers = {name: Asker(storm, hour, kind(daemon)) for name, kind in KINDS.items()}
+        for asker in askers.values():
+            asker.start()
+        end_s, days = time.monotonic() + SHELLS_S, 0
+        while not days or time.monotonic() < end_s:
+            for step in STEPS:
+                assert storm.do(step, daemon), step
+                days += step == "day"
+        for asker in askers.values():
+            asker.done.set()
+            asker.join(60)
+            assert not asker.is_alive()
+        storm.finish(daemon)
+        said = {name: asker.said for name, asker in askers.items()}
+        log.info(
+            "%s",
+            {
+                "days": days,
+                "purged": len(storm.purged),
+                "records": storm.records,
+                "answers": {name: one.answers for name, one in said.items()},
+                "files_gone": {name: one.loud for name, one in said.items()},
+            },
+        )
+    for name, one in said.items():
+        assert (name, one.wrong, one.locked, one.odd) == (name, [], [], [])
+        assert one.answers > days
