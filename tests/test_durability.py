@@ -24,7 +24,7 @@ from telem.storage.layout import Layout
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROUNDS = int(os.environ.get("TELEM_TEST_KILLS", "30"))
+ROUNDS = int(os.environ.get("TELEM_TEST_KILLS", "12"))
 SEED = int(os.environ.get("TELEM_TEST_SEED", str(time.time_ns() % 1_000_000)))
 LOAD_S = (0.02, 0.2)
 
