@@ -77,14 +77,33 @@ def test_ids_are_unique_and_fit_a_marker() -> None:
     assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in ids)
 
 
+def opened(scanner: Scanner, text: str) -> set[str]:
+    return {scanner.rules[i].id for mark in scanner._gate(flatten(text)) for i in scanner._owners[mark]}
+
+
 @pytest.mark.skipif(not HAS_RE2, reason="no re2 here")
 def test_gate_of_re2_opens_for_every_trigger_on_its_own() -> None:
     """A set that ran out of memory would answer "nothing there", and nobody would notice."""
-    scanner = SCANNERS["re2"]
     for rule in RULES:
-        for trigger in rule.triggers if not rule.gate else ():
-            found = {scanner.rules[i].id for mark in scanner._gate(flatten(trigger)) for i in scanner._owners[mark]}
-            assert rule.id in found, trigger
+        for trigger in rule.triggers if not rule.gate and rule.id != "assignment" else ():
+            assert rule.id in opened(SCANNERS["re2"], trigger), trigger
+
+
+@in_engine
+def test_gate_opens_for_every_example(engine: str) -> None:
+    """A rule behind a gate that stays shut would never be missed where another one finds the same."""
+    for rule in RULES:
+        for example in rule.must_match:
+            assert rule.id in opened(SCANNERS[engine], example.text), example.text
+
+
+@pytest.mark.skipif(not HAS_RE2, reason="no re2 here")
+def test_gate_of_re2_opens_for_every_word_of_the_assignment_rule() -> None:
+    rule = next(rule for rule in RULES if rule.id == "assignment")
+    for trigger in rule.triggers:
+        word = {"contrase": "contrasena", "cred": "creds", "session": "sessionid"}.get(trigger, trigger)
+        word += " code" if word in {"mfa", "2fa", "verification", "security"} else ""
+        assert rule.id in opened(SCANNERS["re2"], f"{word}="), word
 
 
 RULE = '[[rule]]\nid = "x"\nsentence = "An x"\ntriggers = ["x-"]\n'

@@ -31,13 +31,6 @@ SHORT_CHARS_MAX = 128
 """In `password=password=…` every value is the rest of the text. Once twice the text was read, values are cut and
 names inside them passed over."""
 
-# The words that make a name worth reading.
-# Grouped by first letters, which `re` needs to be quick.
-PROMISES = (
-    r"p(?:ass(?:w(?:or)?d|wort|phrase|code|key|wrd)?|wd|w|sw|sk|at|in(?:[ _-]?code)?)|s(?:ec(?:ret|urity[ _-]?code)|"
-    r"enha|alt|ig|eed|id|ession)|t(?:oken|otp)|k(?:ey(?:[_-]?data)?|ennwort)|c(?:red|ookie|ontrase[n\x7f]a|v[vc])|auth|jwt|bearer|otp|"
-    r"mnemonic|hmac|dsn|phrase|(?:verification|mfa|2fa)[ _-]?code"
-)
 NAME_BEFORE = re.compile(
     r"(?:mot[ ]de|api|access|secret|private|signing|encryption|master|license|seed|recovery|auth|client|service|"
     r"account)[ ]\Z",
@@ -166,7 +159,7 @@ def _classify(name: str) -> str:
 
 def assignments(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iterable[Span]]:
     """Find the values of names that promise a secret."""
-    words = engine.finder(PROMISES, ignore_case=True)
+    words = engine.finder(rule.pattern, ignore_case=True, whole=True)
 
     def find(flat: Flat) -> Iterator[Span]:
         text, done = flat.text, 0

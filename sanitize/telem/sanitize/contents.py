@@ -122,7 +122,7 @@ class Contents:
         """Return a text without its long fenced blocks, and without contents in JSON that was cut off."""
         if self.settings.fenced_lines_max and ("```" in value or "~~~" in value):
             value = self._unfenced(value)
-        if '"' in value and any(end in value for end in PATH_KEY_ENDS):
+        if '"' in value and ("ath" in value or "ile" in value) and any(end in value for end in PATH_KEY_ENDS):
             value = self._members(value)
         return value
 

@@ -8,7 +8,7 @@ text it sees for the first time, because its automaton is built as it goes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .tree import tree
@@ -40,8 +40,10 @@ RUNS = re.compile(r"[A-Za-z0-9_+/=%-]{11,}", re.ASCII)
 """Where tokens can be: one character in six of code stands in such a run."""
 
 
-DIGIT = re.compile(r"[0-9]")
-NEEDS_DIGIT = re.compile(r"\[0-9\](?![*?]|\{0)")
+DIGITS = b"0123456789"
+SMALL_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+"""The end of a text, which is no character at all, is among them."""
+
 COUNT = re.compile(r"\{(?:\d+,)?(\d+)")
 FAR = 12
 
@@ -55,6 +57,26 @@ class PatternError(ValueError):
     """A pattern cannot be compiled; the message says why."""
 
 
+def _windows(places: Iterable[re.Match[str]], reach: int, size: int) -> Iterator[tuple[int, int]]:
+    """Return the pieces of a text within reach of some places in it."""
+    start = end = -1
+    for place in places:
+        low, high = max(0, place.start() - reach), min(size, place.end() + reach)
+        if start >= 0 and low <= end:
+            end = high
+            continue
+        if start >= 0:
+            yield start, end
+        start, end = low, high
+    if start >= 0:
+        yield start, end
+
+
+def whole_words(pattern: str) -> str:
+    """Return a pattern for the words of `pattern` in any case which no small letter follows, and that character."""
+    return f"(?i:{pattern})[^a-z]"
+
+
 class Mark(NamedTuple):
     """One entry of the gate: a literal, or a short pattern where no literal exists."""
 
@@ -63,11 +85,27 @@ class Mark(NamedTuple):
     ignore_case: bool
     in_run: bool = False
     """Whether it begins a run of at least `RUN_CHARS_MIN` token characters wherever its rule finds something."""
+    needs: str = ""
+    """Characters, as often as they stand here, without which it need not be looked for; `0` is any digit."""
+    triggers: tuple[str, ...] = ()
+    """Literals of which one stands wherever the pattern fits: `re` looks for them first."""
+    strict: bool = False
+    """Whether its rule might find something where the pattern does not fit."""
 
     def source(self) -> str:
         """Return the mark as a pattern."""
         source = self.text if self.pattern else re.escape(self.text)
         return f"(?i:{source})" if self.ignore_case else source
+
+
+def _enough(needs: str) -> Callable[[bytes], bool]:
+    """Return a function that tells whether a text has the characters that a mark needs; it takes 0.2 µs, a set 2."""
+    count, char = len(needs), needs[:1].encode()
+    if set(needs) - {needs[:1]}:
+        raise ValueError(f"{needs!r} is not one character, repeated")
+    if char == b"0":
+        return lambda data: len(data) - len(data.translate(None, DIGITS)) >= count
+    return (lambda data: char in data) if count == 1 else lambda data: data.count(char) >= count
 
 
 class _Tree:
@@ -90,6 +128,57 @@ class _Tree:
         return found
 
 
+WORDS = re.compile(r"[a-z0-9_]{3,}", re.ASCII)
+WORD_CHARS_MAX, WORDS_MAX = 32, 20_000
+"""What is remembered of words: which literals they hold. Of words with digits nothing is, most come but once."""
+
+
+RARE = "$%~@<\\/:=-.7 "
+"""What stands in literals without long words, the rarest first."""
+
+
+class _Words:
+    """Literals in lower case, looked up word by word: code and prose have few words, and their words repeat."""
+
+    def __init__(self, owners: dict[str, list[int]]) -> None:
+        self._pieces: dict[str, list[tuple[str, list[int]]]] = {}
+        self._others: dict[str, list[tuple[str, list[int]]]] = {}
+        for literal, marks in owners.items():
+            piece = max(WORDS.findall(literal), key=len, default="")
+            if piece:
+                self._pieces.setdefault(piece, []).append((literal if literal != piece else "", marks))
+            else:
+                self._others.setdefault(next((c for c in RARE if c in literal), literal[0]), []).append((literal, marks))
+        names = list(self._pieces)
+        self._tree = _Tree({name: [i] for i, name in enumerate(names)})
+        self._of = [self._pieces[name] for name in names]
+        self._known: dict[str, list[tuple[str, list[int]]]] = {}
+
+    def owners(self, text: str) -> set[int]:
+        """Return the marks in a text in lower case."""
+        found: set[int] = set()
+        known = self._known
+        for word in set(WORDS.findall(text)):
+            held = known.get(word)
+            for literal, marks in self._look(word) if held is None else held:
+                if not literal or literal in text:
+                    found.update(marks)
+        for char, pairs in self._others.items():
+            if char in text:
+                for literal, marks in pairs:
+                    if literal in text:
+                        found.update(marks)
+        return found
+
+    def _look(self, word: str) -> list[tuple[str, list[int]]]:
+        held = [pair for i in self._tree.owners(word) for pair in self._of[i]]
+        if len(word) <= WORD_CHARS_MAX and word.replace("_", "").isalpha():
+            if len(self._known) >= WORDS_MAX:
+                self._known.clear()
+            self._known[word] = held
+        return held
+
+
 class Engine(Protocol):
     """What the scanner asks of an engine."""
 
@@ -98,8 +187,15 @@ class Engine(Protocol):
     def gate(self, marks: list[Mark]) -> Gate:
         """Return a function from a text to the indices of the marks in it."""
 
-    def finder(self, pattern: str, *, ignore_case: bool = False) -> Finder:
-        """Return a function from a text to the spans of each match and of its groups, left to right."""
+    def finder(
+        self, pattern: str, *, ignore_case: bool = False, whole: bool = False, near: str = "", reach: int = 0
+    ) -> Finder:
+        """Return a function from a text to the spans of each match and of its groups, left to right.
+
+        Args:
+            whole: leave out matches that a small letter follows, and those at the end of the text; no groups then.
+            near: a short pattern; every match lies within `reach` characters of one of its matches, on either side.
+        """
 
 
 class Pure:
@@ -108,36 +204,46 @@ class Pure:
     name = "re"
 
     def gate(self, marks: list[Mark]) -> Gate:
-        """Search two prefix trees: one in the long runs of token characters, which are few, and one everywhere.
+        """Search a prefix tree in the long runs of token characters, which are few, and look words up everywhere.
 
-        Asking for six hundred literals one by one takes twice as long. The second tree is in lower case for all its
-        marks: a gate that opens once too often costs a look, and one tree less to walk costs nothing.
+        Words are looked up in lower case for all marks: a gate that opens once too often costs a look.
         """
         in_runs = _Tree({mark.text: [i] for i, mark in enumerate(marks) if mark.in_run})
         anywhere: dict[str, list[int]] = {}
         for i, mark in enumerate(marks):
-            if not mark.in_run and not mark.pattern:
-                anywhere.setdefault(mark.text.lower(), []).append(i)
-        everywhere = _Tree(anywhere)
-        patterns = [(re.compile(mark.source(), re.ASCII).search, i) for i, mark in enumerate(marks) if mark.pattern]
-        numeric = [
-            (search, i) for search, i in patterns if all(map(NEEDS_DIGIT.search, marks[i].text.split("|")))
-        ]  # which most texts are too short to have
-        others = [pair for pair in patterns if pair not in numeric]
+            for literal in mark.triggers if mark.pattern else () if mark.in_run else (mark.text,):
+                anywhere.setdefault(literal.lower(), []).append(i)
+        everywhere = _Words(anywhere)
+        patterns: dict[str, list[tuple[Callable[[str], object], int]]] = {}
+        for i, mark in enumerate(marks):
+            if mark.pattern and not mark.triggers:
+                patterns.setdefault(mark.needs, []).append((re.compile(mark.source(), re.ASCII).search, i))
+        groups = [(_enough(needs) if needs else None, pairs) for needs, pairs in patterns.items()]
+        doubtful = {
+            i: (_enough(mark.needs) if mark.needs else None, re.compile(mark.source(), re.ASCII).search)
+            for i, mark in enumerate(marks)
+            if mark.triggers and (mark.needs or mark.strict)
+        }
 
         def look(flat: Flat) -> Collection[int]:
             text = flat.text
             found = everywhere.owners(text.lower())
+            for i in doubtful.keys() & found:
+                enough, search = doubtful[i]
+                if not ((enough is None or enough(flat.data)) and (not marks[i].strict or search(text))):
+                    found.discard(i)
             if runs := RUNS.findall(text):
                 found |= in_runs.owners("\n".join(runs))
-            found.update(i for search, i in others if search(text))
-            if DIGIT.search(text) is not None:
-                found.update(i for search, i in numeric if search(text))
+            for enough, pairs in groups:
+                if enough is None or enough(flat.data):
+                    found.update(i for search, i in pairs if search(text))
             return found
 
         return look
 
-    def finder(self, pattern: str, *, ignore_case: bool = False) -> Finder:
+    def finder(
+        self, pattern: str, *, ignore_case: bool = False, whole: bool = False, near: str = "", reach: int = 0
+    ) -> Finder:
         """Compile with `re`."""
         lower = ignore_case and pattern == pattern.lower()
         flags = re.ASCII | (re.IGNORECASE if ignore_case and not lower else re.NOFLAG)
@@ -148,7 +254,31 @@ class Pure:
             for match in compiled.finditer(flat.text.lower() if lower else flat.text):
                 yield match.regs
 
-        return find
+        def find_whole(flat: Flat) -> Iterator[Spans]:
+            text, at = flat.text, 0
+            lowered = text.lower() if lower else text
+            while (match := compiled.search(lowered, at)) is not None:
+                start, at = match.span()
+                if text[at : at + 1] in SMALL_LETTERS:
+                    at = start + 1
+                else:
+                    yield match.regs
+
+        seek = re.compile(near, re.ASCII).finditer if near else None
+
+        def find_near(flat: Flat) -> Iterator[Spans]:
+            text = flat.text.lower() if lower else flat.text
+            for at, stop in _windows(seek(flat.text), reach, len(text)) if seek else ():
+                while (match := compiled.search(text, at, stop)) is not None:
+                    start, at = match.span()
+                    if at == stop < len(text):  # the end of what was looked at is no end of the text
+                        match = compiled.match(text, start)
+                        at = match.end() if match is not None else start + 1
+                    if match is not None:
+                        yield match.regs
+                    at = max(at, start + 1)
+
+        return find_whole if whole else find_near if near else find
 
 
 class Linear:
@@ -157,20 +287,24 @@ class Linear:
     name = "re2"
 
     def gate(self, marks: list[Mark]) -> Gate:
-        """Build three sets: of literals, of patterns, and of patterns that count far.
+        """Build several sets: one for each need, and one for patterns that count far.
 
         Each step of one set visits a state that stands for the steps of all its members. On texts seen for the first
-        time, which is all that counts, two sets took 8 µs a value, one 14, and these three take 6.
+        time, which is all that counts, one set of everything took 14 µs a value; these take 3.
         """
-        literals = [i for i, mark in enumerate(marks) if not mark.pattern]
-        far = [i for i, mark in enumerate(marks) if mark.pattern and counts_far(mark.text)]
-        near = [i for i, mark in enumerate(marks) if mark.pattern and i not in far]
-        sets = [self._set(marks, owners) for owners in (literals, near, far) if owners]
+        digits = min((mark.needs for mark in marks if mark.needs[:1] == "0"), default="")
+        groups: dict[tuple[str, bool], list[int]] = {}
+        for i, mark in enumerate(marks):
+            needs = digits if mark.needs[:1] == "0" else mark.needs
+            groups.setdefault((needs, mark.pattern and not needs and counts_far(mark.text)), []).append(i)
+        sets = [(_enough(needs) if needs else None, *self._set(marks, owners)) for (needs, _), owners in groups.items()]
 
         def look(flat: Flat) -> Collection[int]:
             found: list[int] = []
-            for match, owners in sets:
-                found += [owners[i] for i in match(flat.data) or ()]
+            data = flat.data
+            for enough, match, owners in sets:
+                if enough is None or enough(data):
+                    found += [owners[i] for i in match(data) or ()]
             return found
 
         return look
@@ -184,17 +318,20 @@ class Linear:
         for i in owners:
             marks_set.Add(marks[i].source())
         marks_set.Compile()
-        return marks_set.Match, owners
+        return getattr(marks_set, "_set", marks_set).Match, owners  # the wrapper only encodes what is no bytes
 
-    def finder(self, pattern: str, *, ignore_case: bool = False) -> Finder:
-        """Compile with RE2."""
+    def finder(
+        self, pattern: str, *, ignore_case: bool = False, whole: bool = False, near: str = "", reach: int = 0
+    ) -> Finder:
+        """Compile with RE2, which reads the whole text as quickly as it looks for places to read."""
+        del near, reach
         options = re2.Options()
         options.log_errors = False
-        options.case_sensitive = not ignore_case
-        compiled = re2.compile(pattern, options)
+        options.case_sensitive = not ignore_case or whole
+        compiled = re2.compile(whole_words(pattern) if whole else pattern, options)
         regexp = getattr(compiled, "_regexp", None)
         if regexp is None:  # pragma: no cover - another version of google-re2
-            return _spans_of(compiled)
+            return _spans_of(compiled, int(whole))
         look, anchor = regexp.Match, re2._Anchor.UNANCHORED  # noqa: SLF001 (see below)
 
         def find(flat: Flat) -> Iterator[Spans]:
@@ -205,19 +342,24 @@ class Linear:
                 start, stop = spans[0]
                 if start < 0:
                     return
-                yield spans
+                if whole:
+                    stop -= 1
+                    yield ((start, stop),)
+                else:
+                    yield spans
                 at = stop + 1 if at == stop else stop
 
         return find
 
 
-def _spans_of(compiled: Any) -> Finder:
-    """Return the public way to the spans of all matches."""
+def _spans_of(compiled: Any, less: int = 0) -> Finder:
+    """Return the public way to the spans of all matches, `less` so many characters at their ends."""
     groups = range(1, compiled.groups + 1)
 
     def find(flat: Flat) -> Iterator[Spans]:
         for match in compiled.finditer(flat.data):
-            yield (match.span(), *map(match.span, groups))
+            start, end = match.span()
+            yield ((start, end - less), *map(match.span, groups))
 
     return find
 

@@ -9,7 +9,7 @@ from .flat import merge
 from .policy import Action
 from .records import Profile
 from .rules import shipped_rules
-from .scan import KNOWN_VALUE, Scanner
+from .scan import KNOWN_VALUE, TOO_MANY, Scanner
 
 if TYPE_CHECKING:
     from .flat import Span
@@ -19,6 +19,7 @@ REPLACED, KEPT = "replaced", "kept"
 
 SENTENCES = {
     KNOWN_VALUE: "A value that you told is secret",
+    TOO_MANY: "The rest of a text in which there is too much to replace",
     "code": "Contents of a hidden file, or a block of code",
     "sanitizer-error": "A value that could not be judged",
 }

@@ -25,7 +25,7 @@ SETTINGS = {
     "must_not_match",
 }  # fmt: skip
 
-RESERVED = {"known-value", "sanitizer-error", "code"}
+RESERVED = {"known-value", "too-many-findings", "sanitizer-error", "code"}
 
 OPEN_ENDED = re.compile(
     r"\\.|\[(?:\\.|[^\]\\])+\]|(?P<bad>[*+]|\{[0-9]*,\}|\)(?:\{)|\(\?(?!:|i\)))|\{(?P<low>[0-9]+)(?:,(?P<high>[0-9]+))?\}"

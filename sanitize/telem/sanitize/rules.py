@@ -1,6 +1,7 @@
 r"""What is looked for: the rules as data, one TOML file a family, each rule with examples that run as tests.
 
-A rule has a *gate*, literals of which one must stand in the text before anything else is tried, and a way to *find*:
+A rule has a *gate*, literals of which one must stand in the text before anything else is tried, or a short pattern in
+their place where they are too short or too common to gate with; and a way to *find*:
 
 * `token`: the pattern is matched where a trigger stands, if a word may begin there;
 * `pattern`: the pattern is searched in the whole text;
@@ -40,6 +41,11 @@ SPLIT = "¦"
 OPEN, CLOSE = "«", "»"
 """Stand around what an example must lose."""
 
+SETTINGS = {
+    "id", "sentence", "find", "triggers", "gate", "needs", "near", "reach", "ignore_case", "pattern", "group", "edge",
+    "checks", "kind", "must_match", "must_not_match",
+}  # fmt: skip
+
 REFUSED = re.compile(r"\(\?[=!<]|\$")
 
 
@@ -72,6 +78,12 @@ class Rule:
     kind: str
     must_match: tuple[Example, ...]
     must_not_match: tuple[str, ...]
+    needs: str = ""
+    """Characters without which its gate need not be asked; as often as they stand here, `0` for any digit."""
+    near: str = ""
+    """A short pattern that fits within every match, or beside it."""
+    reach: int = 0
+    """How far a match goes from there at most: `re` looks nowhere else."""
 
 
 @cache
@@ -113,8 +125,7 @@ def _differs(pattern: str) -> bool:
 
 def _rule(table: dict[str, Any]) -> Rule:
     name = str(table.get("id", "?"))
-    known = {"id", "sentence", "find", "triggers", "gate", "ignore_case", "pattern", "group", "edge", "checks", "kind"}
-    if unknown := table.keys() - known - {"must_match", "must_not_match"}:
+    if unknown := table.keys() - SETTINGS:
         msg = f"rule {name}: unknown setting {min(unknown)}"
         raise RuleError(msg)
     pattern, checks = str(table.get("pattern", "")), tuple(table.get("checks", ()))
@@ -141,4 +152,7 @@ def _rule(table: dict[str, Any]) -> Rule:
         kind=str(table.get("kind", "")),
         must_match=tuple(example(text) for text in table.get("must_match", ())),
         must_not_match=tuple(example(text).text for text in table.get("must_not_match", ())),
+        needs=str(table.get("needs", "")),
+        near=str(table.get("near", table.get("gate", "") if table.get("reach") else "")),
+        reach=int(table.get("reach", 0)),
     )

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from .assign import assignments
 from .detect import cookies, private_keys
-from .engines import RUNS, Engine, Mark, best_engine, full_match, linear_pattern
+from .engines import RUNS, Engine, Mark, best_engine, full_match, linear_pattern, whole_words
 from .flat import Flat, Span, flatten, merge, starts_word
 from .known import KnownValues
 from .pseudonym import STAND_IN, Pseudonyms, is_stand_in
@@ -58,6 +59,14 @@ MARKER = re.compile(r"\[REDACTED:[a-z0-9-]+\]|" + STAND_IN.pattern, re.ASCII)
 
 KNOWN_VALUE = "known-value"
 """The rule of the values that the user told; it comes first."""
+
+TOO_MANY = "too-many-findings"
+"""What stands for the rest of a text in which there is more to replace than anybody would read."""
+
+FINDINGS_MAX = 1_500
+KEPT_CHARS, OVERLAP_CHARS = 4_096, 1_024
+"""A text with more findings keeps its beginning, which is judged together with a piece of what follows it: each finding
+takes up to 20 µs, so that thousands of them in one text would keep everybody else waiting."""
 
 
 class Scanner:
@@ -108,18 +117,30 @@ class Scanner:
         return merge(kept) if kept else kept
 
     def found(self, text: str) -> list[Span]:
-        """Return everything that a rule claims, allowed or not, in no order."""
+        """Return everything that a rule claims, allowed or not, in no order; the rest as a whole if it is too much."""
+        found = self._found(text, FINDINGS_MAX + 1)
+        if len(found) <= FINDINGS_MAX:
+            return found
+        begins = self._found(text[: KEPT_CHARS + OVERLAP_CHARS], KEPT_CHARS + OVERLAP_CHARS)
+        cut = KEPT_CHARS
+        for span in sorted(begins, reverse=True):
+            if span.end > cut:
+                cut = min(cut, span.start)
+        return [*(span for span in begins if span.end <= cut), Span(cut, len(text), TOO_MANY, "", -1)]
+
+    def _found(self, text: str, limit: int) -> list[Span]:
         flat = flatten(text)
-        found = self._look(flat)
+        found = self._look(flat, limit)
         for view in views(flat):
-            found += [view.back(span) for span in self._look(view.flat)]
+            if len(found) < limit:
+                found += [view.back(span) for span in self._look(view.flat, limit - len(found))]
         if self._known is not None:
             found += [Span(start, end, KNOWN_VALUE, "", -1) for start, end in self._known.spans(text)]
         return found
 
     def why_kept(self, rule: str, value: str) -> str:
         """Return why a value is never replaced, or nothing."""
-        if rule == KNOWN_VALUE:
+        if rule in {KNOWN_VALUE, TOO_MANY}:
             return ""
         if value in self._allow:
             return "the value is on the allow-list"
@@ -134,10 +155,10 @@ class Scanner:
         flat = flatten(text)
         return any(True for i in self._triggered(flat) if self.rules[i].find == "token" for _ in self._find(i)(flat))
 
-    def _look(self, flat: Flat) -> list[Span]:
+    def _look(self, flat: Flat, limit: int) -> list[Span]:
         found: list[Span] = []
         for index in self._triggered(flat):
-            found.extend(self._find(index)(flat))
+            found.extend(islice(self._find(index)(flat), limit - len(found)))
         return found
 
     def _triggered(self, flat: Flat) -> set[int]:
@@ -160,7 +181,7 @@ class Scanner:
         kept = []
         for span in found:
             at = bisect_right(ends, span.start)  # the first marker that ends behind the beginning of the span
-            if at == len(taken) or taken[at][0] >= span.end:
+            if at == len(taken) or taken[at][0] >= span.end or span.rule == TOO_MANY:
                 kept.append(span)
         return kept
 
@@ -185,13 +206,18 @@ def marker(rule: str) -> str:
 def _marks(rules: tuple[Rule, ...]) -> tuple[list[Mark], list[list[int]]]:
     owners: dict[Mark, list[int]] = {}
     for index, rule in enumerate(rules):
-        for trigger in () if rule.gate else rule.triggers:
+        # A gate of its own stands for the triggers, where they are too short or too common to gate with.
+        gate = rule.gate or (whole_words(rule.pattern) if rule.find == "detector" and rule.pattern else "")
+        if gate:
+            triggers = rule.triggers if rule.find != "token" or not any(map(str.isalpha, rule.triggers)) else ()
+            strict = rule.find == "token"  # which knows what was cut off before its pattern fits
+            mark = Mark(gate, True, False, needs=rule.needs, triggers=triggers, strict=strict)  # noqa: FBT003
+            owners.setdefault(mark, []).append(index)
+            continue
+        for trigger in rule.triggers:
             in_run = rule.find == "token" and rule.edge and not rule.group and RUNS.fullmatch(trigger + "x" * 11)
             mark = Mark(trigger, pattern=False, ignore_case=rule.ignore_case, in_run=bool(in_run))
             owners.setdefault(mark, []).append(index)
-        if rule.gate:
-            # A gate of its own stands for the triggers, where they are too short to gate with.
-            owners.setdefault(Mark(rule.gate, pattern=True, ignore_case=rule.ignore_case), []).append(index)
     return list(owners), list(owners.values())
 
 
@@ -271,7 +297,7 @@ def _is_random(value: str) -> bool:
 
 
 def _pattern(rule: Rule, rank: int, engine: Engine) -> Find:
-    matches = engine.finder(rule.pattern, ignore_case=rule.ignore_case)
+    matches = engine.finder(rule.pattern, ignore_case=rule.ignore_case, near=rule.near, reach=rule.reach)
     accepts = _accepts(rule)
 
     def find(flat: Flat) -> Iterator[Span]:

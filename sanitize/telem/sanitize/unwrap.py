@@ -170,11 +170,23 @@ def _plain(match: re.Match[str]) -> str:
     return chr(code) if code < DEL else "\x7f"
 
 
+FIRST_OF_FOUR = "CDGIJKLMNOPQRSTUVWXYZabcdef"
+FIRST_OF_TWO = "01234567"
+"""What every fourth character of base64 is, and every second one of hex, where what it holds is text."""
+HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+
+
 def _decoded(run: str) -> Flat | None:
     body = run.rstrip("=")
-    if body.isalpha() or body.isdigit() or len(body) < RUN_CHARS_MIN:
+    if body[0:PEEK_CHARS:4].strip(FIRST_OF_FOUR):
+        # No base64 of a text, so nearly every name and path; hex may still be one.
+        if body[0:PEEK_CHARS:2].strip(FIRST_OF_TWO):
+            return None
+    elif body.isalpha():
         return None
-    if len(body) % 2 == 0 and re.fullmatch(r"[0-9a-f]+|[0-9A-F]+", body):
+    if body.isdigit() or len(body) < RUN_CHARS_MIN:
+        return None
+    if len(body) % 2 == 0 and HEX.fullmatch(body):
         return _readable(binascii.unhexlify(body))
     head = _base64(body[:PEEK_CHARS])
     if head is None or _readable(head) is None:

@@ -1,0 +1,102 @@
+"""Hunt for texts that take long: what every rule looks for, repeated to 64 KB, nearly, really, escaped and mixed.
+
+python bench/hostile.py [--engine re] [--rule ID] [--mixed 500] [--seed 1] [--worst 20] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import random
+import re
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from telem.sanitize.engines import HAS_RE2, Engine, Linear, Pure
+from telem.sanitize.policy import shipped_policy
+from telem.sanitize.redact import Redactor
+from telem.sanitize.rules import Rule, shipped_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHARS = 65_536
+BAR_MS = 50.0
+AGAIN_MS = 25.0
+"""What takes longer is measured three times: the first time may compile rules and build automata."""
+
+
+def variants(rule: Rule) -> Iterator[str]:
+    """What a rule looks for, nearly looks for, and really finds, in the ways in which it may stand in a text."""
+    for trigger in rule.triggers:
+        yield from (trigger, trigger + " ", trigger + "a1B2c3D4", trigger + "=", trigger.upper() + "_")
+    for example in rule.must_match:
+        text = example.text
+        yield from (text, text + " ", text + "\n", text + ",", text[: len(text) // 2], text[len(text) // 2 :])
+        yield from example.losing
+        yield re.sub(r"[0-9]", "x", text)
+        yield from (json.dumps(text), json.dumps(json.dumps(text)), json.dumps({"text": text}) + ",")
+        yield from (quote(text, safe=""), quote(text), base64.b64encode(text.encode()).decode() + " ")
+        yield "".join(f"\\u{ord(c):04x}" for c in text if ord(c) <= 0xFFFF)
+        yield text.replace("/", "\\/")
+        yield "\x1b[31m" + text + "\x1b[0m"
+    yield from (text + "\n" for text in rule.must_not_match)
+
+
+def mixed(rules: tuple[Rule, ...], count: int, seed: int) -> Iterator[str]:
+    """Pieces of several rules put together."""
+    source = random.Random(seed)
+    every = [piece for rule in rules for piece in variants(rule) if piece]
+    for _ in range(count):
+        yield "".join(source.sample(every, source.randrange(2, 5)))
+
+
+def took_ms(redactor: Redactor, text: str) -> float:
+    """CPU milliseconds of judging a text."""
+    best = float("inf")
+    for _ in range(3):
+        start = time.process_time_ns()
+        redactor._judge("text", text)  # noqa: SLF001 (without the memory of clean values)
+        best = min(best, (time.process_time_ns() - start) / 1e6)
+        if best < AGAIN_MS:
+            break
+    return best
+
+
+def hunt(engine: Engine, pieces: list[str]) -> list[tuple[float, int, str]]:
+    """Return milliseconds, replacements and piece, the worst first."""
+    redactor = Redactor(shipped_policy(), b"k" * 32, engine=engine)
+    found = []
+    for piece in pieces:
+        redactor.tally.take()
+        text = (piece * (CHARS // len(piece) + 1))[:CHARS]
+        found.append((took_ms(redactor, text), sum(redactor.tally.take()[0].values()), piece))
+    return sorted(found, reverse=True)
+
+
+def main() -> None:
+    """Print the worst texts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--engine", choices=["re2", "re"], default="re2" if HAS_RE2 else "re")
+    parser.add_argument("--rule", help="only this rule's")
+    parser.add_argument("--mixed", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--worst", type=int, default=20)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    rules = tuple(rule for rule in shipped_rules() if asked.rule in (None, rule.id))
+    pieces = [piece for rule in rules for piece in variants(rule)] + list(mixed(rules, asked.mixed, asked.seed))
+    found = hunt(Linear() if asked.engine == "re2" else Pure(), list(dict.fromkeys(filter(None, pieces))))
+    if asked.json:
+        print(json.dumps([{"ms": ms, "replacements": count, "piece": piece} for ms, count, piece in found]))
+        return
+    beyond = sum(ms > BAR_MS for ms, _, _ in found)
+    print(f"{asked.engine}: {len(found)} texts of 64 KB, {beyond} of them beyond {BAR_MS:.0f} ms")
+    for ms, count, piece in found[: asked.worst]:
+        print(f"{ms:8.1f} ms {count:7} replacements  {piece[:80]!r}")
+
+
+if __name__ == "__main__":
+    main()
