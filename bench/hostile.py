@@ -1,6 +1,6 @@
 """Hunt for texts that take long: what every rule looks for, repeated to 64 KB, nearly, really, escaped and mixed.
 
-python bench/hostile.py [--engine re] [--rule ID] [--mixed 500] [--seed 1] [--worst 20] [--json]
+python bench/hostile.py [--engine re] [--rule ID] [--mixed 500] [--seed 1] [--sample 0] [--worst 20] [--json]
 """
 
 from __future__ import annotations
@@ -83,12 +83,16 @@ def main() -> None:
     parser.add_argument("--rule", help="only this rule's")
     parser.add_argument("--mixed", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sample", type=int, default=0, help="so many of the texts only; 0 is all, and takes minutes")
     parser.add_argument("--worst", type=int, default=20)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     rules = tuple(rule for rule in shipped_rules() if asked.rule in (None, rule.id))
-    pieces = [piece for rule in rules for piece in variants(rule)] + list(mixed(rules, asked.mixed, asked.seed))
-    found = hunt(Linear() if asked.engine == "re2" else Pure(), list(dict.fromkeys(filter(None, pieces))))
+    every = [piece for rule in rules for piece in variants(rule)] + list(mixed(rules, asked.mixed, asked.seed))
+    pieces = list(dict.fromkeys(filter(None, every)))
+    if 0 < asked.sample < len(pieces):
+        pieces = random.Random(asked.seed).sample(pieces, asked.sample)
+    found = hunt(Linear() if asked.engine == "re2" else Pure(), pieces)
     if asked.json:
         print(json.dumps([{"ms": ms, "replacements": count, "piece": piece} for ms, count, piece in found]))
         return

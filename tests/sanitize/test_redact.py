@@ -191,11 +191,11 @@ def test_value_whose_judging_fails_becomes_a_marker(monkeypatch: pytest.MonkeyPa
     def broken(_text: str) -> Never:
         raise RuntimeError
 
-    monkeypatch.setattr(redactor.scanner, "spans", broken)
+    monkeypatch.setattr(redactor.scanner, "found", broken)
     assert redactor.attribute("prompt", "hello there") == FAILED
-    assert redactor.attribute("list", ["hello there"]) == FAILED
+    assert redactor.attribute("listing", ["hello there"]) == FAILED
     assert redactor.text("hello there") == FAILED
-    assert redactor.tally.errors == {"prompt": 1, "attribute name": 1, "list": 1, "text": 1}
+    assert redactor.tally.errors == {"prompt": 1, "attribute name": 1, "listing": 1, "text": 1}
 
 
 def test_kept_value_whose_judging_fails_becomes_a_marker(monkeypatch: pytest.MonkeyPatch) -> None:

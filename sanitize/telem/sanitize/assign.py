@@ -32,7 +32,7 @@ SHORT_CHARS_MAX = 128
 names inside them passed over."""
 
 NAME_BEFORE = re.compile(
-    r"(?:mot[ ]de|api|access|secret|private|signing|encryption|master|license|seed|recovery|auth|client|service|"
+    r"(?:mot[ ]de|public|api|access|secret|private|signing|encryption|master|license|seed|recovery|auth|client|service|"
     r"account)[ ]\Z",
     re.ASCII | re.IGNORECASE,
 )
@@ -46,21 +46,24 @@ SEPARATOR = re.compile(
        \\*["']?(?:[Vv]alue|default|secureValue)\\*["']?[ \t]*[:=][ \t]*)
     |(?P<option>[ ]+(?:--body|--value|--secret-string|-b)[ =]\\*["']?(?=[^\s"'\\]))
     |(?P<block>["']?:[ \t]*[|>][+-]?[0-9]?(?:\n|\\n)[ \t]*)
-    |(?P<assign>\\*["'`]?[\])]?[?!]?(?:\*\*|__)?(?:[ \t]|\x1b\[[0-9;]{0,9}m)*
+    |(?P<assign>\\*["'`]?[\])]?[?!]?(?:\*\*|__)?(?:[ \t]|\x7f(?=[:=])|\x1b\[[0-9;]{0,9}m)*
        (?::[ \t]*&?(?:'static[ ])?[A-Za-z_][\w.]*(?:\[[^\]\n]{0,30}\]|<[^>\n]{0,30}>)?
           \??(?:[ \t]*\|[ \t]*\w+){0,8}[ \t]*=(?![=>])
        |[ \t]string[ \t]*=|<<<|===?|!==?|[:+|?]?=(?![=~])>?|:(?![:=])|<-|->(?=[ ]?\\*["'`]))
        (?:\*\*|__)?(?:!!(?:str|binary)[ ]|<!\[CDATA\[|(?:\r?\n|\\n)[ \t]{0,40}(?=\\*["'][^\s"'])
-       |[ \t]|\\t|\x1b\[[0-9;]{0,9}m)*)
-    |(?P<tag>>(?:<!\[CDATA\[)?(?=[^<\s]))
+       |[ \t]|\\t|\x1b\[[0-9;]{0,9}m)*(?:\{(?=["'`]))?)
+    |(?P<tag>(?:\\*["'])?>(?:<!\[CDATA\[)?(?=[^<\s])|</key>\s{0,20}<string>(?=[^<\s]))
     |(?P<call>\\*["']?\)?[ \t]*(?:\(|\|\||\?\?|\bor\b)[ \t]*(?=\\*["'`]))
     |(?P<comma>\\*["'][ \t]*,[ \t]*(?=\\*["'`]))
     |(?P<table>[ \t]*[|\x7f][ \t]*)
     |(?P<prose>["'`]?(?:[ ]\((?=[A-Za-z0-9_+/=-]{16,500}\))|[ ]for[ ]'[^'\n]{1,100}':[ ]?
        |[ ](?:for|of|to|on|in)[ ][^\n:=]{1,60}?(?:[ ]is[ ]|[ ]is:|:)[ \t]*
-       |(?:[ ]|\t|\\t)+(?:(?:is|was|are|of|to)(?:[ ]?:)?[ \t]+)?))""",
+       |(?:[ ]|\t|\\t)+(?:(?:is|was|are|of|to|will[ ]be|(?:has[ ]been[ ]|was[ ])?(?:set|changed|reset)[ ]to)(?:[ ]?:)?
+       [ \t]+)?))""",
     re.VERBOSE | re.ASCII,
 )
+ATOM = re.compile(r"(?P<comma>,[ \t]{0,8}(?=\\*[\"']))", re.ASCII)
+"""What stands behind `:api_token` in Elixir and Ruby."""
 QUOTE = re.compile(r"(?:[bBrRfFuUN@$]{0,2})(\\{0,7})([\"'`])", re.ASCII)
 BARE = re.compile(r"(?:[^\s\"'`\\<\x1b\x00]|\\(?![nrtu\"'/\\`])|<(?!/))+", re.ASCII)
 NEXT_PAIR = re.compile(
@@ -92,7 +95,7 @@ PLACE_OR_CALL = re.compile(
     re.ASCII,
 )
 
-CHARS_MIN = {"password": 4, "token": 8, "key": 8, "weak": 8}
+CHARS_MIN = {"password": 4, "token": 8, "key": 8, "weak": 8, "random": 30}
 """Shorter values are left alone: `token: abc` is an example, `password: 1234` may be someone's."""
 
 CODE_DIGITS_MIN, CODE_DIGITS_MAX = 3, 8
@@ -138,6 +141,8 @@ def _classify(name: str) -> str:
         words.pop()
     if not words or name in {"PWD", "OLDPWD"}:
         return ""
+    if name[:2] in {"-D", "-P"}:
+        return secret_class(name[2:])  # `-Dtoken=…`
     joined = "".join(words)
     if joined in lists.phrase or words[-1] in lists.phrase:
         return "phrase"
@@ -153,8 +158,9 @@ def _classify(name: str) -> str:
     parts = {*words, *(a + b for a, b in pairwise(words)), "".join(words[-3:])}
     parts.update(ending for ending in ("password", "passwd", "secret", "apikey") if joined.endswith(ending))
     kinds = [kind for kind in ("password", "token", "key") if not parts.isdisjoint(getattr(lists, kind))]
-    weak = "weak" if words[-1] in lists.weak and words != ["key"] else ""
-    return kinds[0] if kinds else weak
+    if words == ["key"]:
+        return "random"  # of which most are no secrets, so only what can be nothing else
+    return kinds[0] if kinds else "weak" if words[-1] in lists.weak else ""
 
 
 def assignments(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iterable[Span]]:
@@ -170,6 +176,8 @@ def assignments(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Itera
             start, stop = _name(text, at, end)
             done = stop
             kind = secret_class(text[start:stop].replace(" ", "_"))
+            if not kind and text[start - 1 : stop] == ";PWD":
+                kind = "password"  # of a database; in a shell it is a folder
             if not kind:
                 continue
             value, read = _value(text, start, stop, kind, VALUE_CHARS_MAX if budget > 0 else SHORT_CHARS_MAX)
@@ -197,7 +205,7 @@ def _name(text: str, at: int, end: int) -> tuple[int, int]:
 
 def _value(text: str, start: int, stop: int, kind: str, room: int) -> tuple[Value | None, int]:
     """Return the secret that follows a name, if there is one, and how many characters were read for that."""
-    separator = SEPARATOR.match(text, stop)
+    separator = SEPARATOR.match(text, stop) or (ATOM.match(text, stop) if text[start - 1 : start] == ":" else None)
     if separator is None:
         return None, 0
     how = separator.lastgroup or ""
@@ -215,6 +223,8 @@ def _value(text: str, start: int, stop: int, kind: str, room: int) -> tuple[Valu
 def _judged(text: str, value: Value, named: tuple[int, int], kind: str, how: str) -> Value | None:
     start, stop = named
     literal = text[value.start : value.end]
+    if how == "prose" and text[start : start + 2] == "--" and text[stop : stop + 1] == " ":
+        how = "assign"  # `--auth VALUE`
     if how in {"call", "comma", "tag", "table", "prose", "block"} and not _fits(
         how, kind, literal, quoted=value.quoted
     ):
@@ -231,13 +241,19 @@ def _judged(text: str, value: Value, named: tuple[int, int], kind: str, how: str
     return value if is_secret(literal, kind, quoted=value.quoted, shell=shell) else None
 
 
+PAIR = re.compile(r"[A-Za-z_]+=[0-9A-Za-z]{0,8}\Z", re.ASCII)
+"""`password count=7` tells of a password, and names none."""
+
+
 def _fits(how: str, kind: str, literal: str, *, quoted: bool) -> bool:
-    if kind == "weak":
+    if kind in {"weak", "random"}:
         return how == "comma" and quoted and _mixed(literal)
     if how == "call":
         return quoted
     if how in {"tag", "block"}:
         return True
+    if how == "prose" and not quoted and PAIR.match(literal):
+        return False
     return _mixed(literal) and len(literal) >= PROSE_CHARS_MIN and " " not in literal
 
 
@@ -303,6 +319,10 @@ def is_secret(value: str, kind: str, *, quoted: bool, shell: bool = False) -> bo
         kind = "password" if kind == "phrase" else "weak"
     if len(value) < CHARS_MIN[kind] or not not_masked(value) or _plain(value):
         return False
+    if kind == "random":
+        return random_text(value)
+    if PLACE_OR_CALL.search(value) and not random_text(value):
+        return False
     if kind == "weak":
         return (
             _mixed(value)
@@ -316,8 +336,6 @@ def is_secret(value: str, kind: str, *, quoted: bool, shell: bool = False) -> bo
 
 
 def _is_quoted_secret(value: str, kind: str) -> bool:
-    if PLACE_OR_CALL.search(value) and not random_text(value):
-        return False
     return kind == "password" or _mixed(value) or len(value) >= WORD_CHARS_MIN
 
 

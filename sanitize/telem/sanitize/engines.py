@@ -148,7 +148,8 @@ class _Words:
             if piece:
                 self._pieces.setdefault(piece, []).append((literal if literal != piece else "", marks))
             else:
-                self._others.setdefault(next((c for c in RARE if c in literal), literal[0]), []).append((literal, marks))
+                rare = next((char for char in RARE if char in literal), literal[0])
+                self._others.setdefault(rare, []).append((literal, marks))
         names = list(self._pieces)
         self._tree = _Tree({name: [i] for i, name in enumerate(names)})
         self._of = [self._pieces[name] for name in names]
@@ -268,15 +269,15 @@ class Pure:
 
         def find_near(flat: Flat) -> Iterator[Spans]:
             text = flat.text.lower() if lower else flat.text
-            for at, stop in _windows(seek(flat.text), reach, len(text)) if seek else ():
+            for begin, stop in _windows(seek(flat.text), reach, len(text)) if seek else ():
+                at = begin
                 while (match := compiled.search(text, at, stop)) is not None:
-                    start, at = match.span()
-                    if at == stop < len(text):  # the end of what was looked at is no end of the text
-                        match = compiled.match(text, start)
-                        at = match.end() if match is not None else start + 1
+                    at = match.start() + 1
+                    if match.end() == stop < len(text):  # the end of what was looked at is no end of the text
+                        match = compiled.match(text, match.start())
                     if match is not None:
                         yield match.regs
-                    at = max(at, start + 1)
+                        at = max(at, match.end())
 
         return find_whole if whole else find_near if near else find
 
@@ -303,8 +304,8 @@ class Linear:
             found: list[int] = []
             data = flat.data
             for enough, match, owners in sets:
-                if enough is None or enough(data):
-                    found += [owners[i] for i in match(data) or ()]
+                if (enough is None or enough(data)) and (hits := match(data)):
+                    found += [owners[i] for i in hits]
             return found
 
         return look

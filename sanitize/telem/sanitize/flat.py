@@ -41,7 +41,7 @@ def flatten(text: str) -> Flat:
 
 ANSI_END = re.compile(r"(?:\x1b|\^\[|\\u001[bB]|\\x1[bB]|\\033|\\e)\[[0-9;]{0,12}m\Z", re.ASCII)
 ESCAPED_END = re.compile(
-    r"(?:\\[nrtfvb0]|(?:^|[^A-Za-z0-9])u00[0-9A-Fa-f]{2}|%[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2})\Z",
+    r"(?:\\[nrtfvb0]|\\[0-7]{3}|(?:^|[^A-Za-z0-9])u00[0-9A-Fa-f]{2}|%[0-9A-Fa-f]{2}|\\u00[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2})\Z",
     re.ASCII,
 )
 

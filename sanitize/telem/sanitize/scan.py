@@ -39,7 +39,9 @@ KINDS_MIN = 4
 
 LEADING_ESCAPE = re.compile(r"(?<=\\)(?:[nrt]|[ux]?(?:00)?[0-9a-fA-F]{2})|(?<=%)[0-9A-Fa-f]{2}", re.ASCII)
 
-CUT_BODY = re.compile(r"[A-Za-z0-9]{8}[A-Za-z0-9_.+/=-]{0,400}", re.ASCII)  # unbounded, it was quadratic
+LOGIN_BEFORE = re.compile(r"//(?:[A-Za-z0-9._-]{1,40}:)?\Z", re.ASCII)
+
+CUT_BODY = re.compile(r"(?:[A-Za-z0-9]{8}|[A-Za-z0-9_-]{12})[A-Za-z0-9_.+/=-]{0,400}", re.ASCII)  # unbounded, it was quadratic
 CUT_MARK = re.compile(r"\Z|\x7f|\.{3}|[ ]?[\[<(](?:[Tt]runc|TRUNC|cut|snip|\.\.\.|\x7f)", re.ASCII)
 DIGIT_SHARE_MIN = 8
 """One character in eight of a token in lower case is a digit; of a name in `snake_case`, fewer."""
@@ -98,19 +100,16 @@ class Scanner:
     def clean(self, text: str, note: Note | None = None) -> str:
         """Return `text` without what must go; `note` is told the rule of each replacement."""
         for _ in range(ROUNDS_MAX):
-            spans = self.spans(text)
-            if not spans:
+            if len(text) < TEXT_CHARS_MIN or not (found := self.found(text)) or not (spans := self._going(text, found)):
                 return text
             text = self._replace(text, spans, note)
         return text
 
     def spans(self, text: str) -> list[Span]:
         """Return what must go, left to right, without overlaps."""
-        if len(text) < TEXT_CHARS_MIN:
-            return []
-        found = self.found(text)
-        if not found:
-            return found
+        return self._going(text, self.found(text)) if len(text) >= TEXT_CHARS_MIN else []
+
+    def _going(self, text: str, found: list[Span]) -> list[Span]:
         kept = self._without_markers(
             text, [span for span in found if not self.why_kept(span.rule, text[span.start : span.end])]
         )
@@ -162,7 +161,10 @@ class Scanner:
         return found
 
     def _triggered(self, flat: Flat) -> set[int]:
-        triggered = {owner for mark in self._gate(flat) for owner in self._owners[mark]}
+        marks = self._gate(flat)
+        if not marks:
+            return self._always
+        triggered = {owner for mark in marks for owner in self._owners[mark]}
         return triggered | self._always if self._always else triggered
 
     def _find(self, index: int) -> Find:
@@ -211,7 +213,7 @@ def _marks(rules: tuple[Rule, ...]) -> tuple[list[Mark], list[list[int]]]:
         if gate:
             triggers = rule.triggers if rule.find != "token" or not any(map(str.isalpha, rule.triggers)) else ()
             strict = rule.find == "token"  # which knows what was cut off before its pattern fits
-            mark = Mark(gate, True, False, needs=rule.needs, triggers=triggers, strict=strict)  # noqa: FBT003
+            mark = Mark(gate, pattern=True, ignore_case=False, needs=rule.needs, triggers=triggers, strict=strict)
             owners.setdefault(mark, []).append(index)
             continue
         for trigger in rule.triggers:
@@ -305,8 +307,8 @@ def _pattern(rule: Rule, rank: int, engine: Engine) -> Find:
             start, end = groups[rule.group]
             if rule.kind == "email" and (escape := LEADING_ESCAPE.match(flat.text, start)):
                 start = escape.end()
-            if rule.kind == "email" and flat.text[start - 2 : start] == "//":
-                continue  # the user of a URL, and no mailbox
+            if rule.kind == "email" and LOGIN_BEFORE.search(flat.text, max(0, start - 64), start):
+                continue  # the user of a URL or a password, and no mailbox
             if end > start and accepts(flat.text[start:end]) and (not rule.edge or starts_word(flat.text, start)):
                 yield Span(start, end, rule.id, rule.kind, rank)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .flat import Flat, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 RUN_CHARS_MIN = 24
@@ -67,20 +67,25 @@ class View(NamedTuple):
         return start, end or start + 1
 
 
-def views(flat: Flat) -> Iterator[View]:
+def views(flat: Flat) -> Iterable[View]:
     """Return the readings of the text that differ from the text."""
+    text, mapped = flat.text, flat.data.translate(RUN_BYTES)
+    escaped = "\\" in text or "%" in text or "&" in text or "\x1b" in text
+    return _views(flat, mapped, escaped=escaped) if escaped or RUN in mapped else ()
+
+
+def _views(flat: Flat, mapped: bytes, *, escaped: bool) -> Iterator[View]:
     text = flat.text
-    if "\\" in text or "%" in text or "&" in text or "\x1b" in text:
+    if escaped:
         for start, end in _windows(text, _escapes(text)):
             yield _unescaped(text, start, end)
-    if len(text) >= RUN_CHARS_MIN:
-        for start, end in _runs(flat.data):
-            # The second try is for a run that begins with the n of a newline escape.
-            for at in (start, start + 1):
-                decoded = _decoded(text[at:end])
-                if decoded:
-                    yield View(decoded, [], [], at, end)
-                    break
+    for start, end in _runs(flat.data, mapped):
+        # The second try is for a run that begins with the n of a newline escape, or the third for 0x.
+        for at in (start, start + 1, start + 2) if text[start : start + 2] == "0x" else (start, start + 1):
+            decoded = _decoded(text[at:end])
+            if decoded:
+                yield View(decoded, [], [], at, end)
+                break
 
 
 def _escapes(text: str) -> Iterator[re.Match[str]]:
@@ -96,11 +101,11 @@ def _escapes(text: str) -> Iterator[re.Match[str]]:
 
 RUN_BYTES = bytes(1 if chr(c) in BASE64 else 0 for c in range(256))
 RUN = b"\x01" * RUN_CHARS_MIN
+"""Bytes mapped to two values show the long runs of base64 faster than any pattern."""
 
 
-def _runs(data: bytes) -> Iterator[tuple[int, int]]:
-    """Return the long runs of base64 characters; bytes are mapped to two values, which is faster than any pattern."""
-    mapped = data.translate(RUN_BYTES)
+def _runs(data: bytes, mapped: bytes) -> Iterator[tuple[int, int]]:
+    """Return the long runs of base64 characters."""
     at = mapped.find(RUN)
     while at >= 0:
         end = mapped.find(b"\x00", at)

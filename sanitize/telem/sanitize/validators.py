@@ -154,6 +154,11 @@ def not_port(value: str) -> bool:
     return not (value.isdigit() and len(value) <= PORT_DIGITS_MAX) and value not in WORDS.nobody
 
 
+def not_nobody(value: str) -> bool:
+    """Refuse the accounts of machines as passwords: `postgres:postgres@localhost` is everybody's."""
+    return value.lower() not in WORDS.nobody
+
+
 def not_plain(value: str) -> bool:
     """Refuse the words that examples are made of: `user:password@host`."""
     return any(word not in WORDS.plain for word in re.findall(r"[a-z0-9]+", value.lower())) or not has_letter(value)
@@ -181,10 +186,17 @@ def not_route(value: str) -> bool:
     return re.match(r"[0-9]{2,5}/|/", value) is None
 
 
+def not_member(value: str) -> bool:
+    """Refuse calls and members of an object where the name of an account was expected; `a.lovelace` is one."""
+    return not_code(value) or INITIAL.fullmatch(value) is not None
+
+
 def not_page(value: str) -> bool:
     """Refuse the last part of a path that is a file or a page rather than a person."""
     return value.rpartition(".")[2].lower() not in WORDS.file_endings
 
+
+INITIAL = re.compile(r"[a-z]\.[a-z]{2,30}", re.ASCII)
 
 MACHINES = frozenset(
     {
@@ -221,6 +233,8 @@ VALIDATORS: dict[str, Validator] = {
         not_git,
         not_mailbox,
         not_masked,
+        not_member,
+        not_nobody,
         not_page,
         not_plain,
         not_port,
