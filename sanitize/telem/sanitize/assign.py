@@ -26,16 +26,19 @@ NAMES_MAX = 10_000
 VALUE_CHARS_MAX = 8192
 """A longer value is cut here; the rest is taken by the next round or is no secret."""
 
+JUDGED_CHARS_MAX = 400
+"""Of a longer value only the beginning is judged: it is no more of a secret for what comes then."""
+
 READ_TIMES_MAX = 2
 SHORT_CHARS_MAX = 128
 """In `password=password=…` every value is the rest of the text. Once twice the text was read, values are cut and
 names inside them passed over."""
 
-NAME_BEFORE = re.compile(
-    r"(?:mot[ ]de|public|api|access|secret|private|signing|encryption|master|license|seed|recovery|auth|client|service|"
-    r"account)[ ]\Z",
-    re.ASCII | re.IGNORECASE,
-)
+NAME_BEFORE = (
+    "mot de ", "public ", "api ", "access ", "secret ", "private ", "signing ", "encryption ", "master ", "license ",
+    "seed ", "recovery ", "auth ", "client ", "service ", "account ",
+)  # fmt: skip
+"""What belongs to a name although a blank follows it: the API key."""
 NAME_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
 NAME_CHARS_MAX = 80
 
@@ -86,6 +89,9 @@ HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+", re.ASCII)
 LETTER, SYMBOL, RISE = (re.compile(pattern) for pattern in (r"[A-Za-z]", r"[^A-Za-z_. -]", r"[a-z][A-Z]"))
 """What `_mixed` looks for, where patterns are quicker than looking at each character: among ASCII."""
 
+LABEL = re.compile(r"(?:pass|base64|hex):|(?:[Bb]earer|[Bb]asic|[Tt]oken)(?:%20|\\u0020)", re.ASCII)
+USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}:(?=[^:/]{4,200}\Z)", re.ASCII)
+"""`--ks-pass pass:…`, `APP_KEY=base64:…` and `--auth ada:…`: what is secret comes after the label."""
 INNER_NAME = re.compile(r"[A-Za-z_][A-Za-z_.-]{1,40}=(?=[^=&\s]{6})", re.ASCII)
 """`sas_token="sig=…"`: what is secret comes after the inner name."""
 
@@ -111,6 +117,9 @@ HUMP_CHARS_MAX = 5
 
 PEEK_CHARS, AHEAD_CHARS_MAX = 512, 64
 """Bare words are mostly short, and where they are not, `NEXT_PAIR` looks ahead no further than this."""
+
+
+MARKER_BEGINS = "[REDACTED:"
 
 
 class Value(NamedTuple):
@@ -175,6 +184,8 @@ def assignments(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Itera
                 continue
             start, stop = _name(text, at, end)
             done = stop
+            if text[start - len(MARKER_BEGINS) : start] == MARKER_BEGINS:
+                continue  # the name of a rule
             kind = secret_class(text[start:stop].replace(" ", "_"))
             if not kind and text[start - 1 : stop] == ";PWD":
                 kind = "password"  # of a database; in a shell it is a folder
@@ -192,15 +203,18 @@ def assignments(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Itera
 
 
 def _name(text: str, at: int, end: int) -> tuple[int, int]:
-    floor = max(0, at - NAME_CHARS_MAX)
-    start = floor + len(text[floor:at].rstrip(NAME_CHARS))
-    if start and text[start - 1] == "\\" and text[start] in "nrt" and start < at:
-        start += 1
-    if start == at and start and text[start - 1] == " " and (before := NAME_BEFORE.search(text[max(0, at - 16) : at])):
-        start -= len(before.group())
+    start = at
+    if at and text[at - 1] in NAME_CHARS:
+        floor = max(0, at - NAME_CHARS_MAX)
+        start = floor + len(text[floor:at].rstrip(NAME_CHARS))
+        if start and text[start - 1] == "\\" and text[start] in "nrt" and start < at:
+            start += 1
+    elif at and text[at - 1] == " " and (lower := text[max(0, at - 16) : at].lower()).endswith(NAME_BEFORE):
+        start -= max(len(word) for word in NAME_BEFORE if lower.endswith(word))
+    if text[end : end + 1] not in NAME_CHARS:
+        return start, end
     after = text[end : end + NAME_CHARS_MAX]
-    rest = after[: len(after) - len(after.lstrip(NAME_CHARS))].rstrip(".-")
-    return start, end + len(rest)
+    return start, end + len(after[: len(after) - len(after.lstrip(NAME_CHARS))].rstrip(".-"))
 
 
 def _value(text: str, start: int, stop: int, kind: str, room: int) -> tuple[Value | None, int]:
@@ -211,6 +225,8 @@ def _value(text: str, start: int, stop: int, kind: str, room: int) -> tuple[Valu
     how = separator.lastgroup or ""
     if kind in {"phrase", "seed"} and (phrase := SEED.match(text, separator.end())):
         return Value(phrase.start(), phrase.end(), quoted=False), len(phrase.group())
+    if how == "prose" and WORD.match(text, separator.end()):
+        return None, 0  # nearly all there is in prose
     before = text[max(0, start - 2) : start]
     stops = "&#" if before[-1:] in {"?", "&"} else "@" if before == "//" else ""
     value = _read(text, separator.end(), room, stops=stops)
@@ -229,6 +245,10 @@ def _judged(text: str, value: Value, named: tuple[int, int], kind: str, how: str
         how, kind, literal, quoted=value.quoted
     ):
         return None
+    label = LABEL.match(literal) or (USER.match(literal) if kind == "weak" else None)
+    if label is not None and label.end() < len(literal):
+        value = value._replace(start=value.start + label.end())
+        literal = text[value.start : value.end]
     if (inner := INNER_NAME.match(literal)) is not None:
         if kind == "weak":
             return None  # a cookie, and judged as one
@@ -241,6 +261,7 @@ def _judged(text: str, value: Value, named: tuple[int, int], kind: str, how: str
     return value if is_secret(literal, kind, quoted=value.quoted, shell=shell) else None
 
 
+WORD = re.compile(r"[A-Za-z]?[a-z]{0,30}[,.;:]?(?=[ \n])", re.ASCII)
 PAIR = re.compile(r"[A-Za-z_]+=[0-9A-Za-z]{0,8}\Z", re.ASCII)
 """`password count=7` tells of a password, and names none."""
 
@@ -311,6 +332,7 @@ def is_secret(value: str, kind: str, *, quoted: bool, shell: bool = False) -> bo
 
     `shell` says that it stood in `NAME=value`, where a bare word is a literal and no variable.
     """
+    value = value[:JUDGED_CHARS_MAX]
     if kind == "code":
         return value.isdigit() and CODE_DIGITS_MIN <= len(value) <= CODE_DIGITS_MAX
     if kind in {"phrase", "seed"} and " " in value:

@@ -82,8 +82,10 @@ def cookies(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iterable[
     del engine
 
     def find(flat: Flat) -> Iterator[Span]:
-        text = flat.text
+        text, at = flat.text, 0
         for header in COOKIES.finditer(text):
+            if header.end() < at:
+                continue  # inside the value of another
             at = header.end()
             while pair := COOKIE.match(text, at):
                 if _is_secret_cookie(*pair.groups()):

@@ -39,7 +39,9 @@ KINDS_MIN = 4
 
 LEADING_ESCAPE = re.compile(r"(?<=\\)(?:[nrt]|[ux]?(?:00)?[0-9a-fA-F]{2})|(?<=%)[0-9A-Fa-f]{2}", re.ASCII)
 
-LOGIN_BEFORE = re.compile(r"//(?:[A-Za-z0-9._-]{1,40}:)?\Z", re.ASCII)
+LOGIN_BEFORE = re.compile(r"//(?:(?:[A-Za-z0-9._~+=%-]{1,200}|\[REDACTED:[a-z0-9-]{1,40}\]):)?\Z", re.ASCII)
+COLOUR = re.compile(r"[0-9;]{0,12}m", re.ASCII)
+COLOUR_BEFORE = ("\x1b[", "\\u001b[", "\\x1b[", "\\033[", "\\e[", "^[[")
 
 CUT_BODY = re.compile(r"(?:[A-Za-z0-9]{8}|[A-Za-z0-9_-]{12})[A-Za-z0-9_.+/=-]{0,400}", re.ASCII)  # unbounded, it was quadratic
 CUT_MARK = re.compile(r"\Z|\x7f|\.{3}|[ ]?[\[<(](?:[Tt]runc|TRUNC|cut|snip|\.\.\.|\x7f)", re.ASCII)
@@ -307,8 +309,10 @@ def _pattern(rule: Rule, rank: int, engine: Engine) -> Find:
             start, end = groups[rule.group]
             if rule.kind == "email" and (escape := LEADING_ESCAPE.match(flat.text, start)):
                 start = escape.end()
-            if rule.kind == "email" and LOGIN_BEFORE.search(flat.text, max(0, start - 64), start):
+            if rule.kind == "email" and LOGIN_BEFORE.search(flat.text, max(0, start - 210), start):
                 continue  # the user of a URL or a password, and no mailbox
+            if not rule.group and flat.text.startswith("[", start - 1) and (colour := COLOUR.match(flat.text, start, end)):
+                start = colour.end() if flat.text[:start].endswith(COLOUR_BEFORE) else start
             if end > start and accepts(flat.text[start:end]) and (not rule.edge or starts_word(flat.text, start)):
                 yield Span(start, end, rule.id, rule.kind, rank)
 

@@ -149,6 +149,11 @@ def not_mailbox(value: str) -> bool:
     return re.fullmatch(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*", value) is None
 
 
+def not_flag(value: str) -> bool:
+    """Refuse the rest of a long option where `-p` and a value without a blank between them were expected."""
+    return value.partition("=")[0] not in FLAG_RESTS
+
+
 def not_port(value: str) -> bool:
     """Refuse a bare number of up to five digits, as in `-u 1000:1000`, and the names of groups."""
     return not (value.isdigit() and len(value) <= PORT_DIGITS_MAX) and value not in WORDS.nobody
@@ -196,6 +201,8 @@ def not_page(value: str) -> bool:
     return value.rpartition(".")[2].lower() not in WORDS.file_endings
 
 
+FLAG_RESTS = frozenset({"ass", "assword", "asswd", "assphrase", "ort", "rofile", "roject", "rotocol", "rompt", "arallel"})
+"""`-password` and other long options that begin with a single dash, less that and the p."""
 INITIAL = re.compile(r"[a-z]\.[a-z]{2,30}", re.ASCII)
 
 MACHINES = frozenset(
@@ -230,6 +237,7 @@ VALIDATORS: dict[str, Validator] = {
         mailbox,
         not_address,
         not_code,
+        not_flag,
         not_git,
         not_mailbox,
         not_masked,
