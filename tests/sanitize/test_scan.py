@@ -15,7 +15,7 @@ from telem.sanitize.engines import HAS_RE2, Engine, Linear, Pure
 from telem.sanitize.flat import flatten, starts_word
 from telem.sanitize.pseudonym import Pseudonyms
 from telem.sanitize.rules import shipped_rules
-from telem.sanitize.scan import Scanner
+from telem.sanitize.scan import FINDINGS_MAX, KEPT_CHARS, Scanner
 
 RULES = shipped_rules()
 PSEUDONYMS = Pseudonyms(b"k" * 32)
@@ -141,6 +141,10 @@ self.token = token
 secrets: inherit
 headers["Authorization"] = "Bearer " + token
 -H "Authorization: Bearer $TOKEN"
+public key: T+yrihToyPR9ofmEqjqrzpczfdxwPZr5127EqyQm31U=
+postgres://postgres:postgres@localhost:5432/dev
+http://user:password@example.com
+Version 12.3.88.2
 traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
 arn:aws:iam::123456789012:role/x
 /home/runner/work/x /Users/Shared /home/ubuntu /root
@@ -248,3 +252,72 @@ def test_allowed_values_and_domains_stay() -> None:
 def test_json_stays_json() -> None:
     text = json.dumps({"command": f"curl -H 'Authorization: Bearer {TOKEN}' x", "email": "ada@example.com"})
     assert set(json.loads(SCANNER.clean(text))) == {"command", "email"}
+
+
+@pytest.mark.parametrize("scanner", SCANNERS, ids=lambda scanner: scanner.engine.name)
+def test_text_with_too_much_to_replace_keeps_its_beginning(scanner: Scanner) -> None:
+    lines = [f"user{n}@example.com wrote\n" for n in range(FINDINGS_MAX + 200)]
+    notes: list[str] = []
+    clean = scanner.clean("".join(lines), notes.append)
+    assert clean.endswith("[REDACTED:too-many-findings]")
+    assert notes.index("too-many-findings") == len(notes) - 1
+    assert clean.count("email:") > 100
+    assert "user" not in clean.replace("[REDACTED:too-many-findings]", "")
+    assert scanner.clean(clean) == clean
+
+
+def test_too_much_to_replace_is_cut_off_before_what_stands_across_the_cut() -> None:
+    secret = "ghp_" + "FAKE0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P"
+    for shift in range(0, 60, 7):
+        begin = "x" * (KEPT_CHARS - 60 + shift) + " " + secret + " "
+        clean = SCANNER.clean(begin + "ada@example.com, " * (FINDINGS_MAX + 1))
+        assert secret[:10] not in clean
+        assert secret[-10:] not in clean
+        assert clean.endswith("[REDACTED:too-many-findings]")
+
+
+def test_marker_in_what_is_cut_off_does_not_save_it() -> None:
+    text = "ada@example.com, " * (FINDINGS_MAX + 1) + "[REDACTED:jwt] DB_PASSWORD=S3cretPw1"
+    assert "S3cretPw1" not in SCANNER.clean(text)
+
+
+def test_rule_in_a_marker_is_no_name() -> None:
+    text = "https://[REDACTED:url-token]:x-oauth-basic@git.test/o/r and [REDACTED:password-rule]: Abcdef123"
+    for scanner in SCANNERS:
+        assert scanner.clean(text) == text
+
+
+@given(st.lists(st.one_of(st.sampled_from(EXAMPLES), st.text(max_size=300)), max_size=8).map(" ".join))
+@settings(max_examples=40, deadline=None)
+def test_looking_near_places_finds_what_looking_everywhere_does(text: str) -> None:
+    flat = flatten(text * 3)
+    for rule in RULES:
+        if rule.near:
+            near = Pure().finder(rule.pattern, ignore_case=rule.ignore_case, near=rule.near, reach=rule.reach)
+            everywhere = Pure().finder(rule.pattern, ignore_case=rule.ignore_case)
+            assert list(near(flat)) == list(everywhere(flat)), rule.id
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("sonar -Dtoken=a8sd7f6a8sd7f6x", "sonar -Dtoken=[REDACTED:assignment]"),
+        ("x;UID=u;PWD=S3cretPw1", "x;UID=u;PWD=[REDACTED:assignment]"),
+        ("PWD=/srv/Book1 x", "PWD=/srv/Book1 x"),
+        ('config :app, :api_token, "a8sd7f6a8sd7"', 'config :app, :api_token, "[REDACTED:assignment]"'),
+        ('<entry key="db.password">S3cretPw1</entry>', '<entry key="db.password">[REDACTED:assignment]</entry>'),
+        ("<key>pwd</key>\n<string>S3cretPw1</string>", "<key>pwd</key>\n<string>[REDACTED:assignment]</string>"),
+        ('<X apiKey={"a8sd7f6a8sd7"} />', '<X apiKey={"[REDACTED:assignment]"} />'),
+        ("the password was set to S3cretPw1", "the password was set to [REDACTED:assignment]"),
+        ("--ks-pass pass:S3cretPw1 a", "--ks-pass pass:[REDACTED:cli-argument] a"),
+        ("APP_KEY=base64:Abc123Def456Ghi789", "APP_KEY=base64:[REDACTED:assignment]"),
+        ("deploy --auth a8sd7f6a8sd7 x", "deploy --auth [REDACTED:assignment] x"),
+        ("password count=7 of 9", "password count=7 of 9"),
+        ("token: vault:kv/x#token", "token: vault:kv/x#token"),
+        ("\x1b[32mm4uxmTksFoxhdn7Uik+hRRd0poYW5GmuL+AEhBe7sPP=\x1b[0m", "\x1b[32m[REDACTED:azure-marked-key]\x1b[0m"),
+        ("out\\012ghp_FAKE0a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P", "out\\012[REDACTED:github-token]"),
+    ],
+)  # fmt: skip
+def test_only_the_value_goes_in_less_common_notations(text: str, clean: str) -> None:
+    for scanner in SCANNERS:
+        assert scanner.clean(text) == clean

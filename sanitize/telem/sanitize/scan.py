@@ -43,7 +43,10 @@ LOGIN_BEFORE = re.compile(r"//(?:(?:[A-Za-z0-9._~+=%-]{1,200}|\[REDACTED:[a-z0-9
 COLOUR = re.compile(r"[0-9;]{0,12}m", re.ASCII)
 COLOUR_BEFORE = ("\x1b[", "\\u001b[", "\\x1b[", "\\033[", "\\e[", "^[[")
 
-CUT_BODY = re.compile(r"(?:[A-Za-z0-9]{8}|[A-Za-z0-9_-]{12})[A-Za-z0-9_.+/=-]{0,400}", re.ASCII)  # unbounded, it was quadratic
+LOGIN_CHARS_MAX = 210
+
+CUT_BODY = re.compile(r"(?:[A-Za-z0-9]{8}|[A-Za-z0-9_-]{12})[A-Za-z0-9_.+/=-]{0,400}", re.ASCII)
+"""Unbounded, it was quadratic."""
 CUT_MARK = re.compile(r"\Z|\x7f|\.{3}|[ ]?[\[<(](?:[Tt]runc|TRUNC|cut|snip|\.\.\.|\x7f)", re.ASCII)
 DIGIT_SHARE_MIN = 8
 """One character in eight of a token in lower case is a digit; of a name in `snake_case`, fewer."""
@@ -67,7 +70,7 @@ KNOWN_VALUE = "known-value"
 TOO_MANY = "too-many-findings"
 """What stands for the rest of a text in which there is more to replace than anybody would read."""
 
-FINDINGS_MAX = 1_500
+FINDINGS_MAX = 1_000
 KEPT_CHARS, OVERLAP_CHARS = 4_096, 1_024
 """A text with more findings keeps its beginning, which is judged together with a piece of what follows it: each finding
 takes up to 20 µs, so that thousands of them in one text would keep everybody else waiting."""
@@ -307,13 +310,23 @@ def _pattern(rule: Rule, rank: int, engine: Engine) -> Find:
     def find(flat: Flat) -> Iterator[Span]:
         for groups in matches(flat):
             start, end = groups[rule.group]
-            if rule.kind == "email" and (escape := LEADING_ESCAPE.match(flat.text, start)):
-                start = escape.end()
-            if rule.kind == "email" and LOGIN_BEFORE.search(flat.text, max(0, start - 210), start):
-                continue  # the user of a URL or a password, and no mailbox
-            if not rule.group and flat.text.startswith("[", start - 1) and (colour := COLOUR.match(flat.text, start, end)):
-                start = colour.end() if flat.text[:start].endswith(COLOUR_BEFORE) else start
+            if end < 0:
+                continue
+            if rule.kind == "email":
+                if LOGIN_BEFORE.search(flat.text, max(0, start - LOGIN_CHARS_MAX), start):
+                    continue  # the user of a URL or a password, and no mailbox
+                start = escape.end() if (escape := LEADING_ESCAPE.match(flat.text, start)) else start
+            elif not rule.group:
+                start = _after_colour(flat.text, start)
             if end > start and accepts(flat.text[start:end]) and (not rule.edge or starts_word(flat.text, start)):
                 yield Span(start, end, rule.id, rule.kind, rank)
 
     return find
+
+
+def _after_colour(text: str, start: int) -> int:
+    """Return where a match begins without the end of a terminal's colour, which has letters and digits too."""
+    if not text.startswith("[", start - 1) or not text.endswith(COLOUR_BEFORE, 0, start):
+        return start
+    colour = COLOUR.match(text, start)
+    return colour.end() if colour else start

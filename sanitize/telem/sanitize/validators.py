@@ -201,7 +201,9 @@ def not_page(value: str) -> bool:
     return value.rpartition(".")[2].lower() not in WORDS.file_endings
 
 
-FLAG_RESTS = frozenset({"ass", "assword", "asswd", "assphrase", "ort", "rofile", "roject", "rotocol", "rompt", "arallel"})
+FLAG_RESTS = frozenset(
+    ["ass", "assword", "asswd", "assphrase", "ort", "rofile", "roject", "rotocol", "rompt", "arallel"]
+)
 """`-password` and other long options that begin with a single dash, less that and the p."""
 INITIAL = re.compile(r"[a-z]\.[a-z]{2,30}", re.ASCII)
 
@@ -219,7 +221,8 @@ RANDOM_CHARS_A_TURN = 4
 RANDOM_ENTROPY_MIN = 4.2
 
 CODE_LIKE = re.compile(
-    r"[A-Za-z_]\w*\(|\A[A-Za-z_]\w*(?:\.[A-Za-z_]+)+\Z|\A[$/~]|\A\./|::|->|\A\{|\A<|\A%[A-Za-z]\w*%\Z", re.ASCII
+    r"(?<!\w)[0-9]*+[A-Za-z_]\w*+\(|\A[A-Za-z_]\w*(?:\.[A-Za-z_]+)+\Z|\A[$/~]|\A\./|::|->|\A\{|\A<|\A%[A-Za-z]\w*%\Z",
+    re.ASCII,
 )
 
 
