@@ -13,19 +13,14 @@ import argparse
 import datetime as dt
 import itertools
 import json
-import os
-import resource
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import duckdb
 from bench.month import Month, logs_of_day
+from bench.process import run_job
 
-from telem.agent.workers import MEMORY
 from telem.sanitize.records import Signal
 from telem.storage import manifest
 from telem.storage.disk import Disk
@@ -38,6 +33,9 @@ DAY = dt.date(2026, 11, 1)
 SEGMENTS, SEGMENT_ROWS = 20, 6_300
 """What a file of the compactor's holds."""
 
+ROW_BYTES = 65
+"""About; so the rows fill the day."""
+
 
 def fill(home: Path, size_bytes: int) -> Layout:
     """Files of one day until there are so many bytes."""
@@ -45,8 +43,9 @@ def fill(home: Path, size_bytes: int) -> Layout:
     for signal in Signal:
         disk.directory(layout.journal(signal))
     order = [(name, "ascending") for name in order_of(Signal.LOGS).split(", ")]
+    sizes = itertools.repeat(SEGMENTS * SEGMENT_ROWS)
     size = 0
-    for number, table in enumerate(logs_of_day(DAY, itertools.repeat(SEGMENTS * SEGMENT_ROWS), Month())):
+    for number, table in enumerate(logs_of_day(DAY, sizes, int(86_400e6 * ROW_BYTES / size_bytes), Month())):
         first = number * SEGMENTS + 1
         path = layout.day(Signal.LOGS, DAY.isoformat()) / parquet_name(first, first + SEGMENTS - 1)
         with ParquetFileWriter(Signal.LOGS, path, disk) as writer:
@@ -86,20 +85,12 @@ def main() -> None:
                 shutil.copytree(home, given.keep, copy_function=lambda one, other: Path(other).hardlink_to(one))
         found = parquet_files(layout, Signal.LOGS)
         before, size = digest(layout), sum(file.path.stat().st_size for file in found)
-        job = {"job": "merge", "home": str(home), "signal": "logs", "day": DAY.isoformat()}
-        began_s = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", "telem.storage.worker"],
-            input=json.dumps(job) + "\n", capture_output=True, text=True, check=True, env={**os.environ, **MEMORY},
-        )  # fmt: skip
-        took_s, used = time.perf_counter() - began_s, resource.getrusage(resource.RUSAGE_CHILDREN)
-        said = json.loads(done.stdout)
-        assert said["ok"], said
+        ran = run_job({"job": "merge", "home": str(home), "signal": "logs", "day": DAY.isoformat()})
         assert digest(layout) == before
         print(json.dumps({
-            "files": len(found), "rows": before[0], "mb": size // 10**6, "files_then": said["files"],
+            "files": len(found), "rows": before[0], "mb": size // 10**6, "files_then": ran.said["files"],
             "mb_then": sum(file.path.stat().st_size for file in parquet_files(layout, Signal.LOGS)) // 10**6,
-            "peak_mb": used.ru_maxrss // 1024, "cpu_s": round(used.ru_utime + used.ru_stime, 1), "s": round(took_s, 1),
+            "peak_mb": ran.peak_mb, "cpu_s": ran.cpu_s, "s": ran.s,
         }))  # fmt: skip
 
 

@@ -76,8 +76,9 @@ def build(home: Path, month: Month) -> Layout:
     return layout
 
 
-def logs_of_day(day: dt.date, sizes: Iterable[int], month: Month) -> Iterator[pa.Table]:
-    """Tables of so many rows of a day each, unsorted."""
+def logs_of_day(day: dt.date, sizes: Iterable[int], step_us: int, month: Month) -> Iterator[pa.Table]:
+    """Tables of so many rows of a day each, as they came: one each `step_us`, some seconds early or late."""
+    start_us = int(dt.datetime.combine(day, dt.time(), dt.UTC).timestamp() * 1e6)
     with duckdb.connect(config={"threads": 2, "memory_limit": "4GB"}) as connection:
         for statement in _macros(_templates()):
             connection.execute(statement)
@@ -85,7 +86,11 @@ def logs_of_day(day: dt.date, sizes: Iterable[int], month: Month) -> Iterator[pa
         for size in sizes:
             rows = _logs(day, first, size, month)
             typed = typed or ", ".join(_typed(connection, Signal.LOGS, rows))
-            yield connection.sql(f"SELECT {typed} FROM ({rows})").to_arrow_table()
+            at = f"make_timestamptz({start_us} + ({first} + came) * {step_us} + (hash(id) % 10000000)::BIGINT)"
+            yield connection.sql(
+                f"SELECT * EXCLUDE (came) REPLACE ({at} AS time, {at} AS received_at) "
+                f"FROM (SELECT {typed}, row_number() OVER () AS came FROM ({rows}))"
+            ).to_arrow_table()
             first += size
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+from telem.agent.workers import MEMORY
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 SAMPLE_S = 0.02
@@ -18,11 +24,11 @@ def cpu_s(pid: int) -> float:
     return sum(map(int, fields[11:15])) / _TICKS
 
 
-def rss_mb(pid: int) -> float:
-    """Resident memory of one process; 0 when it is gone."""
+def rss_mb(pid: int, what: str = "VmRSS") -> float:
+    """Resident memory of one process, or the most it ever was (VmHWM); 0 when it is gone."""
     try:
         for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmRSS"):
+            if line.startswith(what):
                 return int(line.split()[1]) / 1024
     except OSError:
         pass
@@ -42,6 +48,38 @@ def pss_mb(pid: int) -> float:
     except OSError:
         pass
     return 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a worker's job came to, and what it took."""
+
+    said: dict[str, Any]
+    s: float
+    cpu_s: float
+    peak_mb: float
+
+
+def run_job(job: dict[str, Any]) -> Ran:
+    """Have a worker do a job, as the daemon does.
+
+    Its memory is read from `/proc` before it ends: what the system says of a child that has ended counts its parent's.
+    """
+    began_s = time.perf_counter()
+    command = [sys.executable, "-m", "telem.storage.worker"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **MEMORY}
+    ) as worker:
+        assert worker.stdin
+        assert worker.stdout
+        worker.stdin.write(json.dumps(job) + "\n")
+        worker.stdin.flush()
+        said = json.loads(worker.stdout.readline())
+        took_s, used_s = time.perf_counter() - began_s, cpu_s(worker.pid)
+        peak = rss_mb(worker.pid, "VmHWM")
+        worker.stdin.close()
+    assert said["ok"], said
+    return Ran(said, round(took_s, 2), round(used_s, 2), round(peak))
 
 
 def children(pid: int) -> list[int]:

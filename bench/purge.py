@@ -1,6 +1,6 @@
 """How long it takes to purge one session out of many rows, and how much memory.
 
-    python bench/purge.py --rows 10000000 --days 60 --home /tmp/purge
+    PYTHONPATH=. python bench/purge.py --rows 10000000 --days 60 --home /tmp/purge
 
 Makes a folder of Claude-Code-like log rows, a file a day, sessions of 500 rows of which every tenth goes on after
 midnight; closes all days but the last; then purges one session, and prints what it cost as JSON.
@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+from bench.process import run_job
 
 from telem.sanitize.columns import COLUMNS
 from telem.sanitize.records import Signal
@@ -100,16 +98,11 @@ def main() -> None:
             [paths],
         ).fetchall()[0][0]
     intent.note(layout, Disk(), intent.target_of("session", str(session)))
-    job = json.dumps({"job": "purge", "home": str(given.home), "digest": ""})
-    began = time.perf_counter()
-    worker = [sys.executable, "-m", "telem.storage.worker"]
-    done = subprocess.run(worker, input=job + "\n", capture_output=True, text=True, check=True)
-    elapsed_s, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    said = json.loads(done.stdout)
+    ran = run_job({"job": "purge", "home": str(given.home), "digest": ""})
     print(json.dumps({
-        "rows": given.rows, "purged": said["rows"], "files_rewritten": len(said["files"]),
-        "purge_s": round(elapsed_s, 2), "purge_cpu_s": round(used.ru_utime + used.ru_stime, 2),
-        "peak_mb": used.ru_maxrss // 1024, "close_s": round(closed_s, 2), "close_cpu_s": round(closed_cpu_s, 2),
+        "rows": given.rows, "purged": ran.said["rows"], "files_rewritten": len(ran.said["files"]),
+        "purge_s": ran.s, "purge_cpu_s": ran.cpu_s, "peak_mb": ran.peak_mb,
+        "close_s": round(closed_s, 2), "close_cpu_s": round(closed_cpu_s, 2),
     }))  # fmt: skip
 
 

@@ -128,6 +128,8 @@ class Storm:
             self._after_death(moment)
             return
         daemon = self.start()
+        if moment != "purge" and intent.noted(self.layout):
+            self._purge(daemon)  # one that was interrupted, to its end
         busy = threading.Thread(target=self.do, args=(moment, daemon))
         busy.start()
         time.sleep(after_s)

@@ -15,6 +15,7 @@ from telem.storage.disk import CannotExchangeError, Disk
 from telem.storage.inventory import covered_segments, days_to_merge, parquet_files
 from telem.storage.journal import Journal
 from telem.storage.merge import merge
+from telem.storage.rewrite import rewrite_day
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +57,16 @@ def test_a_closed_day_becomes_one_file_with_the_same_rows(layout: Layout, batch:
     assert covered_segments(layout, LOGS) == {1, 2, 3}
     assert days_to_merge(layout, LOGS, NEXT_DAY) == []
     assert list(layout.merging(LOGS).iterdir()) == []
+
+
+def test_files_that_lost_all_their_rows_become_one(layout: Layout, batch: MakeBatch) -> None:
+    """As a purge leaves them: the name still says which segments must not be read any more."""
+    three_files(layout, batch)
+    gone = {file.path: lambda table: table.slice(0, 0) for file in parquet_files(layout, LOGS)}
+    rewrite_day(layout, LOGS, DAY, gone, Disk())
+    assert merge(layout, LOGS, DAY, Disk()) == 1
+    assert covered_segments(layout, LOGS) == {1, 2, 3}
+    assert ids(layout) == []
 
 
 def test_the_merged_rows_are_sorted(layout: Layout, batch: MakeBatch) -> None:

@@ -12,14 +12,14 @@ import shutil
 from typing import TYPE_CHECKING
 
 import duckdb
-import pyarrow as pa
+import pyarrow.parquet as pq
 
 from .disk import CannotExchangeError
 from .inventory import runs_of_day
 from .layout import parquet_name
 from .manifest import replace_day
-from .parquet import ROW_GROUP_ROWS, ParquetFileWriter
-from .schema import column_list, order_of
+from .parquet import ParquetFileWriter
+from .pieces import pieces_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from .inventory import ParquetFile
     from .layout import Layout
 
-MEMORY_LIMIT_MB = 256
-"""What sorting may hold in memory; beyond it DuckDB spills into the folder being written."""
+MEMORY_LIMIT_MB = 144
+"""What DuckDB may hold in memory; beyond it, it spills into the folder being written."""
 
 
 def merge(layout: Layout, signal: Signal, day: str, disk: Disk) -> int:
@@ -51,19 +51,16 @@ def merge(layout: Layout, signal: Signal, day: str, disk: Disk) -> int:
 
 
 def _write(run: list[ParquetFile], signal: Signal, path: Path, disk: Disk) -> None:
-    spill = path.parent / "spill"
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": 1,
         "memory_limit": f"{MEMORY_LIMIT_MB}MB",
-        "temp_directory": str(spill),
+        "temp_directory": str(path.parent / "spill"),
         "preserve_insertion_order": False,
     }
-    with duckdb.connect(config=config) as connection:
-        relation = connection.sql(
-            f"SELECT {column_list(signal)} FROM read_parquet(?, hive_partitioning=false) ORDER BY {order_of(signal)}",
-            params=[[str(file.path) for file in run]],
-        )
-        with ParquetFileWriter(signal, path, disk) as writer:
-            for batch in relation.to_arrow_reader(ROW_GROUP_ROWS):
-                writer.write(pa.Table.from_batches([batch]))
-    shutil.rmtree(spill, ignore_errors=True)
+    with ParquetFileWriter(signal, path, disk) as writer, duckdb.connect(config=config) as connection:
+        tables = (table for piece in pieces_of(connection, run, signal) for table in piece.tables(connection))
+        nothing = pq.ParquetFile(run[0].path).schema_arrow.empty_table()  # files without rows become one too
+        writer.write(next(tables, nothing))
+        for table in tables:
+            writer.write(table)
+    shutil.rmtree(path.parent / "spill", ignore_errors=True)
