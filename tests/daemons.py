@@ -24,16 +24,22 @@ DUCKDB = Path(sys.executable).with_name("duckdb")
 
 
 class LiveDaemon:
-    """A running `telem-agent run` on ports of its own choice; the end of the `with` block ends it."""
+    """A running `telem-agent run` on ports of its own choice; the end of the `with` block ends it.
 
-    def __init__(self, home: Path, *flags: str, env: dict[str, str] | None = None, **popen: Any) -> None:
+    Args:
+        within: a command that executes it elsewhere, `ip netns exec NAME`.
+    """
+
+    def __init__(
+        self, home: Path, *flags: str, env: dict[str, str] | None = None, within: tuple[str, ...] = (), **popen: Any
+    ) -> None:
         self.home = home
         self.layout = Layout(home)
         reading, writing = os.pipe()
         ports = ("--otlp-http-port", "0", "--otlp-grpc-port", "0", "--query-port", "0")
         with contextlib.closing(os.fdopen(reading, "rb")) as ready:
             self.process = subprocess.Popen(
-                [*CLI, "run", "--home", str(home), *ports, "--ready-fd", str(writing), *flags],
+                [*within, *CLI, "run", "--home", str(home), *ports, "--ready-fd", str(writing), *flags],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

@@ -16,7 +16,7 @@ import pytest
 
 SOURCES = [str(Path(__file__).with_name(name)) for name in ("shim.c", "power.c")]
 DAY_S = 86_400
-NUMBERS = 5
+NUMBERS = 8
 
 
 @cache
@@ -61,6 +61,15 @@ class Shim:
     def lying(self) -> None:
         """Let syncs do nothing, and say that they did."""
         self._put(4, 1)
+
+    def ahead(self, pid: int, ahead_s: float) -> None:
+        """Let time have passed for one process: its monotonic clock is ahead, and what it waits for comes earlier."""
+        self._put(5, int(ahead_s))
+        self._put(6, pid)
+
+    def waited(self) -> int:
+        """How often that process has waited for something since then, a millisecond each."""
+        return self._get(7)
 
     def now_s(self) -> float:
         """What its clock says."""

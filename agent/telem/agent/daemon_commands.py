@@ -176,6 +176,7 @@ def _log_to(config: Config, *, to_stderr: bool) -> None:
     if to_stderr:
         handlers.append(logging.StreamHandler())
     logging.Formatter.converter = time.gmtime
+    logging.raiseExceptions = False  # a full disk's errors would go to standard error, and wait there for a reader
     logging.basicConfig(
         level=config.log_level.upper(),
         handlers=handlers,

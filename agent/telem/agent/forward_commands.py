@@ -18,7 +18,7 @@ from telem.storage.journal import segments
 from . import control
 from .errors import AgentError
 from .forward import destinations
-from .forward.cursor import Cursor
+from .forward.cursor import Cursor, taking_over
 from .forward.destinations import Destination
 
 if TYPE_CHECKING:
@@ -134,6 +134,8 @@ def _print_state(name: str, said: dict[str, Any]) -> None:
         click.echo(f"  telem-agent forward resume {name}")
     elif said["error"]:
         click.echo(f"  last failure at {said['error_at']}, the {said['failures']}. in a row: {said['error']}")
+    elif (process := said["process"] or {}).get("error"):  # it could not even be noted: a full disk
+        click.echo(f"  {process['error']}; again in {process['next_in_s']:.0f} s")
     if said["bytes_behind"]:
         click.echo(f"  about {said['bytes_behind']} bytes to go")
     if said["rejected"]:
@@ -250,8 +252,11 @@ def retry(config: Config, name: str, *, as_json: bool) -> bool:
     from .forward.worker import run
 
     end_s = time.monotonic() + RETRY_WAIT_S
-    while (said := run(config.layout, name, retry=True, parent=False))["state"] == "busy" and time.monotonic() < end_s:
-        time.sleep(0.5)
+    with taking_over(config.layout, Disk(), name):
+        while (said := run(config.layout, name, retry=True, parent=False))["state"] == "busy":
+            if time.monotonic() >= end_s:
+                break
+            time.sleep(0.1)
     left = len(Cursor(config.layout, Disk(), name).rejected())
     if as_json:
         _print({"name": name, "taken": said.get("sent", 0), "left": left, "error": said.get("error")})

@@ -12,6 +12,7 @@ import logging
 import time
 import uuid
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import zstandard
@@ -96,6 +97,7 @@ class SqlDoor:
         asked = Asked(caller.name, via, "", address=_header_text(address))
         try:
             question = Question.read(await body.read(request, STATEMENT_LIMIT_BYTES))
+            question = replace(question, limits=question.limits.bounded())  # on a hub, members share the machine
         except (BodyError, ValueError) as error:
             return web.Response(status=400, text=f"{error}\n", headers=self._headers)
         asked.statement, asked.form = question.sql, question.form

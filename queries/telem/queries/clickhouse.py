@@ -13,15 +13,12 @@ from typing import TYPE_CHECKING
 
 from . import formats
 from .sandbox.frames import Question
-from .table import Limits, Problem, QueryError
+from .table import SECONDS_MAX, UNLIMITED_ROWS, Limits, Problem, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from .formats import Format
-
-SECONDS_MAX = 600.0
-UNLIMITED_ROWS = 1 << 62
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))

@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING
 from . import canned, formats
 from .run import answer, run
 from .sandbox.frames import Kind, Question
-from .table import ColumnInfo, Limits, Problem, QueryError, Table
+from .table import SECONDS_MAX, UNLIMITED_ROWS, ColumnInfo, Limits, Problem, QueryError, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from telem.storage.layout import Layout
-
-UNLIMITED_ROWS = 1 << 62
-LONG_SECONDS = 600.0
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _USES_SINCE = re.compile(r"\$since(_day)?\b")
@@ -62,7 +59,7 @@ def write(
         QueryError: no answer, or no more of it.
     """
     asked = prepared(question, params, since)
-    limits = Limits(rows=UNLIMITED_ROWS, seconds=LONG_SECONDS)
+    limits = Limits(rows=UNLIMITED_ROWS, seconds=SECONDS_MAX)
     found = formats.find(form)
     for frame in answer(layout, Question(asked.sql, asked.params, limits, found.name)):
         if frame.kind is Kind.DATA:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 
@@ -74,6 +74,10 @@ class Table:
     note: str = ""
 
 
+SECONDS_MAX = 600.0
+UNLIMITED_ROWS = 1 << 62
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one question may cost."""
@@ -84,3 +88,18 @@ class Limits:
     threads: int = 2
     statement_chars: int = 64 * 1024
     """Deeply nested texts exhaust the parser's stack; 64 KiB of the worst kind do not."""
+
+    def bounded(self) -> Limits:
+        """The same, and no more than a question from outside may cost; rows may be as many as there are.
+
+        Raises:
+            ValueError: a limit is none.
+        """
+        most = Limits(UNLIMITED_ROWS, SECONDS_MAX)
+        found = {}
+        for field in fields(most):
+            given, bound = getattr(self, field.name), getattr(most, field.name)
+            if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
+                raise ValueError(f"{field.name} is a number above 0; this is {given!r}")
+            found[field.name] = type(bound)(min(given, bound))
+        return Limits(**found)

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -21,6 +21,7 @@ CUT = {int(word) for word in sys.argv[2:]}
 PASSWORD = "s3cret"
 session: Any = Session(str(FOLDER / "data"))  # type: ignore[no-untyped-call]  # chdb has no types
 inserts = [0]
+one_at_a_time = threading.Lock()
 
 
 class Front(BaseHTTPRequestHandler):
@@ -33,12 +34,14 @@ class Front(BaseHTTPRequestHandler):
             self.answer(403, b"Code: 516. DB::Exception: Authentication failed", 516)
             return
         try:
-            data = self.insert(said, body) if "query" in said else self.run(said, body.decode())
+            with one_at_a_time:
+                data = self.insert(said, body) if "query" in said else self.run(said, body.decode())
+                number = inserts[0]
         except Exception as error:  # noqa: BLE001 (whatever the engine says is the answer)
             code = int((re.search(r"Code: (\d+)", str(error)) or [0, 0])[1])
             self.answer(404 if code in (60, 81) else 500, str(error).encode(), code)
             return
-        if "query" in said and inserts[0] in CUT:
+        if "query" in said and number in CUT:
             self.close_connection = True
             return
         self.answer(200, data, 0)
@@ -74,7 +77,9 @@ class Front(BaseHTTPRequestHandler):
         pass
 
 
-server = HTTPServer(("127.0.0.1", int(os.environ.get("FRONT_PORT", "0"))), Front)
+address = os.environ.get("FRONT_HOST", "127.0.0.1"), int(os.environ.get("FRONT_PORT", "0"))
+server = ThreadingHTTPServer(address, Front)  # a connection that lies idle keeps nobody waiting
+server.daemon_threads = True
 print(server.server_port, flush=True)  # noqa: T201
 threading.Thread(target=server.serve_forever, daemon=True).start()
 sys.stdin.read()

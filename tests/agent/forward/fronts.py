@@ -35,20 +35,25 @@ def clickhouse(folder: Path, *cut: int) -> Iterator[int]:
 
 
 class Engine:
-    """A front that can be killed and comes back on the same port."""
+    """A front that can be killed and comes back on the same port.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        within: a command that executes it elsewhere, `ip netns exec NAME`; it listens on every address there.
+    """
+
+    def __init__(self, folder: Path, port: int = 0, within: tuple[str, ...] = ()) -> None:
         self._folder = folder
-        self.port = 0
+        self._within = within
+        self.port = port
         self._start()
 
     def _start(self) -> None:
         script = Path(__file__).with_name("clickhouse_front.py")
         self._process = subprocess.Popen(
-            [sys.executable, str(script), str(self._folder)],
+            [*self._within, sys.executable, str(script), str(self._folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "FRONT_PORT": str(self.port)},
+            env={**os.environ, "FRONT_PORT": str(self.port), "FRONT_HOST": "0.0.0.0" if self._within else "127.0.0.1"},
         )
         assert self._process.stdout
         self.port = int(self._process.stdout.readline())

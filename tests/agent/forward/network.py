@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import http.client
 import io
+import socket
 import threading
 import time
 from collections import Counter
@@ -23,6 +25,7 @@ from telem.sanitize.records import Signal
 
 if TYPE_CHECKING:
     import random
+    import ssl
     from collections.abc import Callable
 
     from telem.storage.layout import Layout
@@ -45,10 +48,22 @@ class BadNetwork:
     """A proxy. `weather` says for each request what becomes of it: passed on, answered by somebody else, or cut off.
 
     A `Reply` that stores is passed on, and the answer comes back unless it is to be cut; any other is the answer.
+
+    Args:
+        tls: the certificate it shows, where it speaks TLS.
+        trusted: what it trusts behind it, where that speaks TLS.
     """
 
-    def __init__(self, port: int) -> None:
-        self.port_there = port
+    def __init__(
+        self,
+        port: int,
+        host: str = "127.0.0.1",
+        listens: tuple[str, int] = ("127.0.0.1", 0),
+        tls: ssl.SSLContext | None = None,
+        trusted: ssl.SSLContext | None = None,
+    ) -> None:
+        self._there = host, port
+        self._trusted = trusted
         self.weather: Callable[[Passing], Reply] = lambda _passing: OK
         self.delay_s = 0.0
         self.arrived: list[tuple[str, Signal | None, str]] = []
@@ -58,8 +73,8 @@ class BadNetwork:
         """How often each kind of fault was met: status, cut off, stored."""
 
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(listens, self._handler())
+        self._server.tls = tls
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
@@ -70,6 +85,16 @@ class BadNetwork:
         self._server.shutdown()
         self._server.server_close()
 
+    def show(self, tls: ssl.SSLContext) -> None:
+        """Show another certificate from now on."""
+        self._server.tls = tls
+
+    def hang_up(self) -> None:
+        """End every connection that is open."""
+        for one in list(self._server.connected):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
     def answer(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes] | None:
         """What the laptop gets; None when it is hung up on."""
         passing = _passing(path, headers, body)
@@ -78,7 +103,11 @@ class BadNetwork:
         time.sleep(self.delay_s)
         if not reply.stores:
             return None if reply.cut else (reply.status, {"Content-Type": reply.kind, **reply.headers}, reply.body)
-        connection = http.client.HTTPConnection("127.0.0.1", self.port_there, timeout=120)
+        connection = (
+            http.client.HTTPSConnection(*self._there, timeout=120, context=self._trusted)
+            if self._trusted
+            else http.client.HTTPConnection(*self._there, timeout=120)
+        )
         try:
             connection.request("POST", path, body, headers)
             response = connection.getresponse()
@@ -117,6 +146,29 @@ class BadNetwork:
                 pass
 
         return Handler
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    tls: ssl.SSLContext | None = None
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.connected: set[Any] = set()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        found, address = super().get_request()
+        if self.tls:  # shaking hands is done by the thread that reads
+            found = self.tls.wrap_socket(found, server_side=True, do_handshake_on_connect=False)
+        self.connected.add(found)
+        return found, address
+
+    def shutdown_request(self, request: Any) -> None:
+        self.connected.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, *_: Any) -> None:
+        """Whoever hangs up in the middle, or does not trust us, is nothing to report."""
 
 
 def _is_hop(name: str) -> bool:

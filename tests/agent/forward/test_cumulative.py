@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.agent.forward.receiver import OK, STORED_AND_CUT, Receiver
 from tests.otlp import metrics, raw
 from tests.storage.homes import home_of, segment
@@ -44,12 +47,12 @@ def point(value: int, series: str = "a", time: int = 1_000_000, **more: Any) -> 
 
 
 def test_totals_grow_by_series(tmp_path: Path) -> None:
-    """Each series its own, in whole numbers, with the start of its first point; time does not go back."""
+    """Each series its own, in whole numbers, with the start of its first point; time goes forward by milliseconds."""
     totals = Cumulative(tmp_path / "series", Disk())
-    rows = [point(1), point(10, "b"), point(2, time=2_000_000), point(4, time=1_500_000)]
+    rows = [point(1), point(10, "b"), point(2, time=2_000_000), point(4, time=1_500_000), point(8, time=2_000_900)]
     found = totals.apply(rows)
-    assert [row["value_int"] for row in found] == [1, 10, 3, 7]
-    assert [row["time"] for row in found] == [1_000_000, 1_000_000, 2_000_000, 2_000_000]
+    assert [row["value_int"] for row in found] == [1, 10, 3, 7, 15]
+    assert [row["time"] for row in found] == [1_000_000, 1_000_000, 2_000_000, 2_001_000, 2_002_000]
     assert {row["time"] - row["start_lag_us"] for row in found} == {999_500}
     assert {row["temporality"] for row in found} == {"cumulative"}
     assert rows[0]["temporality"] == "delta"
@@ -83,6 +86,41 @@ def test_histograms_add_up_and_other_points_stay(tmp_path: Path) -> None:
     assert "min" not in found[1]
     gauge, cumulative = point(1, kind="gauge", temporality=None), point(1, temporality="cumulative")
     assert totals.apply([gauge, cumulative]) == [gauge, cumulative]
+
+
+BATCHES = st.lists(
+    st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 1000), st.integers(0, 5_000_000)), max_size=8),
+    max_size=6,
+)
+
+
+@given(BATCHES, st.data())
+def test_whatever_comes_late_twice_or_after_a_restart_totals_only_grow(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[tuple[str, int, int]]], data: st.DataObject
+) -> None:
+    """As OTLP wants totals: one start, times that rise by what Prometheus can tell apart, and sums of what was sent.
+
+    Points come in any order; answers are lost, after which the same batch comes again; processes end in between.
+    """
+    path = tmp_path_factory.mktemp("totals") / "series"
+    totals = Cumulative(path, Disk())
+    sent: dict[str, list[dict[str, Any]]] = {"a": [], "b": []}
+    for batch in batches:
+        rows = [point(value, series, time) for series, value, time in batch]
+        found = totals.apply(rows)
+        if data.draw(st.booleans()):  # the answer was lost
+            assert totals.apply(rows) == found
+        totals.keep(rows)
+        for row in found:
+            sent[row["attributes"]["series"]].append(row)
+        if data.draw(st.booleans()):
+            totals = Cumulative(path, Disk())
+    for series, rows in sent.items():
+        times_ms = [row["time"] // 1000 for row in rows]
+        assert all(before < after for before, after in itertools.pairwise(times_ms))
+        assert len({row["time"] - row["start_lag_us"] for row in rows}) <= 1
+        increments = [value for batch in batches for name, value, _ in batch if name == series]
+        assert [row["value_int"] for row in rows] == list(itertools.accumulate(increments))
 
 
 @pytest.mark.parametrize("lost", [False, True])

@@ -1,6 +1,7 @@
 """Receivers that we did not write, each where its program is installed: what they stored is read back from them.
 
-VictoriaMetrics (1.145 or newer) keeps metrics and answers PromQL; rotel passes OTLP on, so what it took is seen behind.
+VictoriaMetrics (1.145 or newer) and Prometheus (3 or newer) keep metrics and answer PromQL; rotel passes OTLP on, so
+what it took is seen behind.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from urllib.parse import urlencode
 
 import pytest
 from tests.agent.forward.network import BadNetwork, flapping
-from tests.agent.forward.receiver import OK, Receiver, failure
+from tests.agent.forward.receiver import OK, STORED_AND_CUT, Receiver, failure
 from tests.daemons import wait_for
-from tests.otlp import metrics, raw
+from tests.otlp import metrics, pairs, raw
 from tests.storage.homes import home_of, record_names, segment
 
 from telem.agent.forward import destinations, follower
+from telem.agent.forward.cursor import Cursor
 from telem.agent.forward.destinations import Destination
 from telem.agent.forward.worker import run
 from telem.sanitize.decode import decode
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from tests.storage.conftest import MakeBatch
 
     from telem.sanitize.gate import Gate
+    from telem.sanitize.records import SanitizedBatch
     from telem.storage.layout import Layout
 
 VICTORIA_MIN = (1, 145)
@@ -99,6 +102,17 @@ def victoria_metrics() -> str:
     version = re.search(r"(\d+)\.(\d+)\.\d+", said.stdout + said.stderr)
     if version is None or tuple(map(int, version.groups())) < VICTORIA_MIN:
         pytest.skip(f"this VictoriaMetrics is older than {VICTORIA_MIN}, or does not say")
+    return program
+
+
+def prometheus() -> str:
+    """The program, by TELEM_TEST_PROMETHEUS or where it is installed; Debian's builds have no OTLP in them."""
+    program = os.environ.get("TELEM_TEST_PROMETHEUS") or shutil.which("prometheus")
+    if program is None:
+        pytest.skip("Prometheus is not installed")
+    done = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=60, check=False)
+    if "web.enable-otlp-receiver" not in done.stdout + done.stderr:
+        pytest.skip("this Prometheus takes no OTLP; it needs 3 or newer, and not Debian's")
     return program
 
 
@@ -168,6 +182,79 @@ def test_victoria_metrics_keeps_the_sums(home: Path, gate: Gate, tmp_path: Path,
         query = f'{summed}({{__name__=~"claude_code.token.usage.*"}}[1h])'
         wait_for(lambda: len(stored(port, query)) == len(total))
         assert stored(port, query) == total
+
+
+def token_usage(gate: Gate, model: str, value: float, at_ns: int) -> SanitizedBatch:
+    """A request with one increment."""
+    message = metrics({"model": model}, value=value)
+    point = message.resource_metrics[0].scope_metrics[0].metrics[0].sum.data_points[0]
+    point.time_unix_nano, point.start_time_unix_nano = at_ns, at_ns - 10**9
+    message.resource_metrics[0].resource.attributes.extend(pairs({"service.name": "claude-code"}))
+    request = raw(Signal.METRICS, message, at_ns=time.time_ns())
+    return gate.sanitize(decode(request), gate.request_id(request))
+
+
+def test_prometheus_keeps_the_sums(home: Path, gate: Gate, tmp_path: Path) -> None:
+    """Increments as running totals, over lost answers, restarts on both sides, late points and points of one moment.
+
+    Prometheus refuses a request as a whole for one sample that is too early or at a time that has another value; so
+    that none is refused says that there is no such.
+    """
+    layout = home_of(home)
+    began_ns = time.time_ns() // 10**9 * 10**9 - 600 * 10**9
+    total: dict[str, float] = {}
+    port, program = free_port(), prometheus()
+    (tmp_path / "prometheus.yml").write_text("global: {scrape_interval: 1h}\n")
+    flags = [f"--web.listen-address=127.0.0.1:{port}", "--web.enable-otlp-receiver", "--config.file=prometheus.yml"]
+    with BadNetwork(port) as network:
+        network.weather = lambda _passing: STORED_AND_CUT if chance.random() < 0.3 else OK
+        chance = random.Random(5)
+        url = f"{network.url}/api/v1/otlp"
+        destinations.write(
+            layout, Disk(), Destination("there", "otlp", url, signals=("metrics",), temporality="cumulative")
+        )
+        for life in range(3):
+            with started([program, *flags, f"--storage.tsdb.path={tmp_path / 'data'}"], port, tmp_path):
+                wait_for(lambda: answers(port))
+                for number in range(life * 10 + 1, life * 10 + 11):
+                    model = f"model-{number % 3}"
+                    at_s = number * 10 - (100 if number % 4 == 0 else 0) - number % 2 * 10  # late; at once
+                    segment(layout, number, token_usage(gate, model, float(number), began_ns + at_s * 10**9))
+                    total[model] = total.get(model, 0.0) + number
+                    if number % 5 == 0:
+                        until_done(layout)
+                wait_for(lambda: stored(port, 'last_over_time({job="claude-code"}[1h])') == total)
+                assert stored(port, 'max_over_time({job="claude-code"}[1h])') == total
+                assert stored(port, "resets(claude_code_token_usage_tokens_total[1h])") == dict.fromkeys(total, 0.0)
+                counted = stored(port, "count_over_time(claude_code_token_usage_tokens_total[1h])")
+                assert sum(counted.values()) == life * 10 + 10
+        assert network.met[STORED_AND_CUT.status, STORED_AND_CUT.cut, STORED_AND_CUT.stores]
+    assert Cursor(layout, Disk(), "there").rejected() == []
+
+
+def test_prometheus_is_told_that_increments_are_not_for_it(home: Path, gate: Gate, tmp_path: Path) -> None:
+    """It answers 500 to them; what we say of that names the way out."""
+    layout = home_of(home)
+    segment(layout, 1, token_usage(gate, "model", 1.0, time.time_ns()))
+    port, program = free_port(), prometheus()
+    (tmp_path / "prometheus.yml").write_text("global: {scrape_interval: 1h}\n")
+    flags = [f"--web.listen-address=127.0.0.1:{port}", "--web.enable-otlp-receiver", "--config.file=prometheus.yml"]
+    with started([program, *flags, f"--storage.tsdb.path={tmp_path / 'data'}"], port, tmp_path):
+        wait_for(lambda: answers(port))
+        url = f"http://127.0.0.1:{port}/api/v1/otlp"
+        destinations.write(layout, Disk(), Destination("there", "otlp", url, signals=("metrics",)))
+        said = run(layout, "there", linger_s=0, parent=False)
+        assert said["state"] == "later"
+        assert "--temporality cumulative" in said["error"]
+
+
+def answers(port: int) -> bool:
+    """Is Prometheus ready?"""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", "/-/ready")
+    status = connection.getresponse().status
+    connection.close()
+    return status == 200
 
 
 def stored(port: int, query: str) -> dict[str, float]:

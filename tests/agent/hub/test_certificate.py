@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl to make certificates")
 
 
-def certificate(folder: Path, name: str = "hub") -> tuple[Path, Path]:
+def certificate(folder: Path, name: str = "hub", *addresses: str) -> tuple[Path, Path]:
+    """A certificate and its key, for these addresses."""
+    names = ",".join(f"IP:{address}" for address in addresses or ("127.0.0.1",))
     chain, key = folder / f"{name}.pem", folder / f"{name}-key.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(chain)],
+         "-subj", f"/CN={name}", "-addext", f"subjectAltName={names}", "-keyout", str(key), "-out", str(chain)],
         check=True, capture_output=True,
     )  # fmt: skip
     return chain, key
@@ -66,10 +68,17 @@ def test_a_renewed_certificate_is_taken_over_without_a_restart(home: Path, tmp_p
 
 @needs_openssl
 def test_members_show_a_certificate_where_one_is_asked_for(home: Path, tmp_path: Path) -> None:
-    """A forwarder with it gets in, one without is told, and neither trusts a hub whose authority it was not given."""
+    """A forwarder with it gets in, one without is told, and neither trusts a hub whose authority it was not given.
+
+    When the authority changes, who had one of the former gets in no longer, without a restart; a broken one changes
+    nothing.
+    """
     chain, key = certificate(tmp_path)
     own, own_key = certificate(tmp_path, "ada")
-    with LiveDaemon(home, *flags_of(chain, key), "--hub-client-ca", str(own)) as daemon:
+    other, _ = certificate(tmp_path, "other")
+    authority = tmp_path / "authority.pem"
+    shutil.copy(own, authority)
+    with LiveDaemon(home, *flags_of(chain, key), "--hub-client-ca", str(authority)) as daemon:
         hub = LiveHub(home, daemon)
         token = tmp_path / "token"
         token.write_text(hub.add("ada")[0])
@@ -85,6 +94,12 @@ def test_members_show_a_certificate_where_one_is_asked_for(home: Path, tmp_path:
             tested = forward("test", name, "--home", str(laptop))
             assert (tested.returncode == 0) is (name == "with"), tested
             assert words in tested.stdout.lower()
+        authority.write_text("nothing")
+        wait_for(lambda: f"authority {authority} cannot be used" in (home / "logs" / "daemon.log").read_text())
+        assert forward("test", "with", "--home", str(laptop)).returncode == 0
+        shutil.copy(other, authority)
+        wait_for(lambda: forward("test", "with", "--home", str(laptop)).returncode == 1)
+        assert "certificate" in forward("test", "with", "--home", str(laptop)).stdout.lower()
 
 
 @pytest.mark.parametrize("flags", [{}, {"hub_cert": "/nowhere/chain.pem"}])

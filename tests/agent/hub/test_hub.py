@@ -34,6 +34,7 @@ class LiveHub:
         self.layout = Layout(home)
         self.url = urlsplit(daemon.endpoints["hub"])
         self.members = Members(self.layout.hub_members, Disk())
+        self.headers = ""  # of the last answer
 
     def add(self, name: str, role: Role = Role.MEMBER, quota_bytes: int = 1 << 30) -> tuple[str, Path]:
         """A member's token and folder."""
@@ -49,6 +50,7 @@ class LiveHub:
         connection.request(method, path, body, given)
         response = connection.getresponse()
         text = response.read().decode("utf-8", "replace")
+        self.headers = str(response.headers)
         connection.close()
         return response.status, text
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from telem.agent.errors import AgentError
-from telem.agent.hub.members import TOKEN_PREFIX, Member, Members, Role
+from telem.agent.hub.members import ID, TOKEN_PREFIX, Member, Members, Role
 from telem.storage.disk import Disk
 
 if TYPE_CHECKING:
@@ -67,10 +67,28 @@ def test_a_change_by_another_process_counts_at_once(members: Members, tmp_path: 
     assert [one.name for one in other] == ["ada"]
 
 
-@pytest.mark.parametrize("name", ["", "..", "a/b", "-x", "x" * 64, "a b", "ä"])
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../ada", "a/b", "a\\b", "/etc", "~", "-x", ".ada", "x" * 64, "a b", "ada ", "ada\n", "a\0b", "ä"],
+)
 def test_a_name_that_could_be_a_path_is_refused(members: Members, name: str) -> None:
     with pytest.raises(AgentError, match="no name for a member"):
         add(members, name)
+
+
+def test_a_name_that_is_an_id_is_refused(members: Members) -> None:
+    """Else `revoke` could mean somebody else than was named."""
+    member, _ = add(members)
+    for name in (member.id, "m-00000000"):
+        with pytest.raises(AgentError, match="no name for a member"):
+            add(members, name)
+
+
+def test_folders_are_named_by_ids_whatever_the_names_look_like(members: Members) -> None:
+    names = ("ada", "ADA", "ada.", "a..b", "members", "m-", "m-xyz")
+    ids = {add(members, name)[0].id for name in names}
+    assert len(ids) == len(names)
+    assert all(ID.fullmatch(one) for one in ids)
 
 
 def test_a_name_is_given_once(members: Members) -> None:

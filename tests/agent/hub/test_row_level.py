@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
-from tests.agent.hub.test_hub import LiveHub
-from tests.daemons import LiveDaemon
+from tests.agent.hub.two import CANARY, EMAIL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-CANARY = "heron-on-the-weir"
-EMAIL = "ada@example.org"
+    from tests.agent.hub.two import Two
 
 READERS = (
     "read_text", "read_blob", "read_json", "read_json_objects", "read_ndjson", "read_csv", "read_parquet",
@@ -85,6 +78,38 @@ REQUESTS = [
     ("GET", "/hub/members.json"),
     ("POST", "/compact?home={other}"),
     ("GET", "http://ada/?query=SELECT+*+FROM+events"),
+    ("GET", "/..%2f{other_id}%2ftoken"),
+    ("GET", "/ask/../{other_id}"),
+    ("GET", "/status/../../{other_id}/token"),
+    ("GET", "/;{other_id}/token"),
+    ("GET", "/%00{other_id}"),
+    ("GET", "/\\..\\{other_id}\\token"),
+    ("GET", "/me?name=ada"),
+    ("GET", "/me/{other_id}"),
+    ("GET", "/team/access?member={other_id}"),
+    ("GET", "/team?dimension=session"),
+    ("GET", "/team?dimension=all&format=jsonl&group_size=1"),
+    ("GET", "/metrics?member={other_id}"),
+    ("GET", "/access_log?member={other_id}"),
+    ("GET", "/token"),
+    ("POST", "/stop"),
+    ("POST", "/wake"),
+    ("POST", "/reserve/logs"),
+    ("POST", "/mcp"),
+    ("GET", "/mcp"),
+    ("GET", "/sse"),
+    ("PUT", "/?query=SELECT+*+FROM+events&home={other}"),
+    ("DELETE", "/members/{other_id}"),
+    ("OPTIONS", "/"),
+    ("TRACE", "/"),
+    ("CONNECT", "ada:443"),
+    ("GET", "/?query=SELECT+*+FROM+events&query_id={other_id}&session_id=adas-session&quota_key=ada"),
+    ("GET", "/?query=SELECT+*+FROM+{{t:Identifier}}&param_t={other}/journal/logs/s-000000000001.ndjson"),
+    ("GET", "/?query=SELECT+{{a:String}}&param_a={other}/token"),
+    ("GET", "/?query=SELECT+*+FROM+events+FORMAT+Parquet&default_format=Parquet"),
+    ("GET", "/?query=SELECT+CAST(prompt+AS+INT)+FROM+user_prompts"),
+    ("GET", "/?query=SELECT+*+FROM+hers.events"),
+    ("GET", "/?query=SELECT+*+FROM+nosuch_{other_id}"),
 ]
 
 HEADERS = [
@@ -95,47 +120,16 @@ HEADERS = [
     {"Host": "{other_id}"},
     {"Cookie": "member={other_id}"},
     {"User_Agent": "hub/ada"},
+    {"Telem_Agent_Id": "{other_id}"},
+    {"X_Telem_Via": "report", "X_Telem_Client": "ada"},
+    {"X_ClickHouse_Database": "{other_id}"},
+    {"X_Original_URL": "/{other_id}/"},
+    {"X_Rewrite_URL": "/{other_id}/"},
+    {"Forwarded": "for=127.0.0.1;host={other_id}"},
+    {"X_HTTP_Method_Override": "GET"},
+    {"Referer": "http://{other_id}/"},
+    {"Accept": "application/x-telem-frames"},
 ]
-
-
-class Two:
-    """A hub with two members: Ada, who has something to hide, and Ben, who looks for it."""
-
-    def __init__(self, hub: LiveHub) -> None:
-        self.hub = hub
-        self.ada, self.adas = hub.add("ada")
-        self.ben, self.bens = hub.add("ben")
-        secret = {"event.name": "user_prompt", "prompt": CANARY, "user.email": EMAIL, "session.id": "adas-session"}
-        assert hub.send(self.ada, CANARY, **secret) == 200
-        assert hub.send(self.ben, "bens", **{"event.name": "user_prompt", "session.id": "bens-session"}) == 200
-        self.stand_in = self.ask(self.ada, 'SELECT "user" FROM events').strip()
-        assert self.stand_in.startswith("email:")
-        assert CANARY in self.ask(self.ada, "SELECT * FROM events")  # she sees it; so it is there to be seen
-
-    def ask(self, token: str, statement: str, **headers: str) -> str:
-        return self.hub.ask("POST", "/", token, statement.encode(), **headers)[1]
-
-    def filled(self, text: str) -> str:
-        names = {
-            "own": str(self.bens), "other": str(self.adas), "other_id": self.adas.name,
-            "members": str(self.adas.parent), "home": str(self.adas.parent.parent),
-        }  # fmt: skip
-        for name, value in names.items():
-            text = text.replace("{" + name + "}", value)
-        return text
-
-    def betrays(self, text: str) -> bool:
-        """Does an answer show anything of Ada's?"""
-        token = (self.adas / "token").read_text(encoding="ascii").strip()
-        return any(secret in text for secret in (CANARY, EMAIL, self.stand_in, "adas-session", token, self.ada))
-
-
-@pytest.fixture(scope="module")
-def two() -> Iterator[Two]:
-    home = Path(tempfile.mkdtemp(prefix="telem-"))
-    with LiveDaemon(home, "--mode", "hub", "--hub-listen", "127.0.0.1:0") as daemon:
-        yield Two(LiveHub(home, daemon))
-    shutil.rmtree(home)
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
@@ -146,8 +140,10 @@ def test_no_statement_shows_another_members_rows(two: Two, statement: str) -> No
 
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
 def test_no_request_shows_another_members_rows(two: Two, method: str, path: str) -> None:
-    status, text = two.hub.ask(method, two.filled(path), two.ben)
-    assert not two.betrays(text)
+    asked = two.filled(path)
+    status, text = two.hub.ask(method, asked, two.ben)
+    assert not two.betrays(text.replace(asked, ""))
+    assert not two.betrays(two.hub.headers.replace(asked, ""))
     assert status != 500
 
 

@@ -20,7 +20,7 @@ from telem.agent.errors import AgentError
 from telem.sanitize.records import Signal
 
 from .encode_attributes import ROW_ID
-from .sender import ANSWER_LIMIT_BYTES, MESSAGE_CHARS, Answer, Verdict, connection_of, text_of
+from .sender import ANSWER_LIMIT_BYTES, MESSAGE_CHARS, Answer, Verdict, connection_of, hang_up_if_left, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -170,6 +170,7 @@ class ClickHouseSender:
         if data:
             said["query"] = query
         parameters = urlencode({name: value for name, value in said.items() if value is not None})
+        hang_up_if_left(self._connection)
         self._connection.request("POST", f"{self._base}?{parameters}", data or query.encode(), self._headers)
         response = self._connection.getresponse()
         return response, response.read(ANSWER_LIMIT_BYTES)

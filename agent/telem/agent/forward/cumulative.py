@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 SERIES_MAX = 20_000
 """Then the one that was quiet longest is forgotten; should it go on, it begins anew, as after a restart."""
 
+TICK_US = 1_000
+"""Two totals of a series are a millisecond apart at least: Prometheus counts in those, and refuses a whole request for
+a second value at a time that it knows, or for one that is earlier."""
+
 Series = dict[str, Any]
 
 
@@ -69,8 +73,8 @@ class Cumulative:
         before = self._changed.get(key) or self._series.get(key)
         start_us = row["time"] - row.get("start_lag_us", 0)
         after: Series = {"start": before["start"] if before else start_us, "time": row["time"]}
-        if before:
-            after["time"] = max(after["time"], before["time"])  # a total never goes back in time
+        if before and row["time"] // TICK_US <= before["time"] // TICK_US:
+            after["time"] = (before["time"] // TICK_US + 1) * TICK_US
         if row["kind"] == "sum":
             after["value"] = _add(_value(row), before["value"] if before else 0)
         else:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import http.client
 import os
-from contextlib import suppress
+import time
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ import orjson
 from telem.storage.disk import sync_descriptor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from telem.sanitize.records import Signal
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 ID_CHARS = 20
 PENDING_MAX = 1_000
+WANTED_S = 60.0
 
 
 @dataclass(slots=True)
@@ -160,6 +162,31 @@ def paused_path(layout: Layout, name: str) -> Path:
 def paused(layout: Layout, name: str) -> str:
     """Why nothing is sent to a destination; empty when it is."""
     return _text(paused_path(layout, name))
+
+
+def wanted_path(layout: Layout, name: str) -> Path:
+    """The file that is there while a command wants to send by itself."""
+    return layout.cursors / f"{name}.wanted"
+
+
+@contextmanager
+def taking_over(layout: Layout, disk: Disk, name: str) -> Iterator[None]:
+    """Let the daemon's process leave that waits for more to send; the command that asks for it takes its place."""
+    path = wanted_path(layout, name)
+    disk.directory(layout.cursors)
+    disk.write(path, b"")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def is_wanted(layout: Layout, name: str) -> bool:
+    """Does a command want to send? One that was killed wants nothing any more."""
+    try:
+        return time.time() - wanted_path(layout, name).stat().st_mtime < WANTED_S
+    except FileNotFoundError:
+        return False
 
 
 def _text(path: Path) -> str:

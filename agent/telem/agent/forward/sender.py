@@ -10,6 +10,7 @@ import email.utils
 import gzip
 import http.client
 import os
+import select
 import ssl
 import time
 from dataclasses import dataclass
@@ -76,6 +77,10 @@ class Answer:
 
 
 _LATER = (408, 425, 429, 500, 502, 503, 504)
+_PERHAPS = (
+    " (it may want a client certificate: --cert-file)",
+    " (it may not take the client certificate that it is shown)",
+)
 _STOP = (401, 402, 403, 404, 405, 407, 410, 421, 451, 501, 505)
 
 
@@ -92,6 +97,12 @@ def connection_of(destination: Destination) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
 
 
+def hang_up_if_left(connection: http.client.HTTPConnection) -> None:
+    """Forget a connection that the other side has ended: on some ways what is sent there is lost without a word."""
+    if connection.sock is not None and select.select([connection.sock], [], [], 0)[0]:
+        connection.close()
+
+
 class Sender:
     """Talks to one destination.
 
@@ -106,13 +117,13 @@ class Sender:
         if destination.kind == "hub" and agent_id:
             self._headers[AGENT_HEADER] = agent_id
         self._connection = connection_of(destination)
-        shows_none = destination.url.startswith("https:") and not destination.cert_file
-        self._perhaps = " (it may want a client certificate: --cert-file)" if shows_none else ""
+        self._perhaps = _PERHAPS[bool(destination.cert_file)] if destination.url.startswith("https:") else ""
 
     def send(self, signal: Signal, body: bytes) -> Answer:
         """Send one export request. A connection that was closed while it lay idle is opened anew, once."""
         headers = {**self._headers, "Content-Encoding": "gzip"}
         data = gzip.compress(body, GZIP_LEVEL, mtime=0)
+        hang_up_if_left(self._connection)
         was_open = self._connection.sock is not None
         try:
             return self._exchange(signal, data, headers)
@@ -129,8 +140,8 @@ class Sender:
 
     def _failed(self, error: Exception) -> Answer:
         self._connection.close()
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return Answer(Verdict.STOP, f"its certificate is not trusted: {error.verify_message}; see --ca-file")
+        if isinstance(error, ssl.SSLCertVerificationError):  # no token has left; a hotel's network ends some day
+            return Answer(Verdict.LATER, f"its certificate is not trusted: {error.verify_message}; see --ca-file")
         closed = isinstance(error, ssl.SSLError | ConnectionError) and not isinstance(error, ConnectionRefusedError)
         return Answer(
             Verdict.LATER, f"{type(error).__name__}: {error}"[:MESSAGE_CHARS] + (self._perhaps if closed else "")
@@ -150,6 +161,8 @@ class Sender:
         said = _message(body, kind)
         if status in (200, 202, 204):
             return _accepted(signal, status, kind if "Content-Type" in response.headers else "", body)
+        if status >= 400 and "temporality" in said:  # noqa: PLR2004 (Prometheus answers 500 to increments)
+            said += " (totals instead of increments: --temporality cumulative)"
         if status in _LATER:
             after_s = _after_s(response.headers.get("Retry-After"), self._now_s())
             return Answer(Verdict.LATER, f"it answered {status}{said}", after_s, status=status)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from telem.agent.errors import AgentError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from telem.agent.config import Config
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
@@ -30,14 +32,12 @@ def context_for(config: Config, host: str) -> ssl.SSLContext | None:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
             context.load_cert_chain(config.hub_cert, config.hub_cert_key or None)
-            if config.hub_client_ca:
-                context.load_verify_locations(config.hub_client_ca)
-                context.verify_mode = ssl.CERT_REQUIRED
         except (OSError, ssl.SSLError) as error:
             raise AgentError(
                 f"the certificate {config.hub_cert} cannot be used: {error}",
                 "hub_cert and hub_cert_key are PEM files that this user can read.",
             ) from error
+        _want_certificates(config, context)
         return context
     if host in LOOPBACK or config.hub_behind_proxy:
         return None
@@ -47,22 +47,40 @@ def context_for(config: Config, host: str) -> ssl.SSLContext | None:
     )
 
 
-async def keep_fresh(config: Config, host: str, context: ssl.SSLContext) -> None:
-    """Take over a renewed certificate for new connections, for ever; a wrong one changes nothing.
+def _want_certificates(config: Config, context: ssl.SSLContext) -> None:
+    """Let only clients in that show a certificate of the authority in the settings, if one is there."""
+    if not config.hub_client_ca:
+        return
+    try:
+        context.load_verify_locations(config.hub_client_ca)
+    except (OSError, ssl.SSLError) as error:
+        raise AgentError(
+            f"the authority {config.hub_client_ca} cannot be used: {error}",
+            "hub_client_ca is a PEM file that this user can read.",
+        ) from error
+    context.verify_mode = ssl.CERT_REQUIRED
 
-    Authorities of client certificates are read at the start only: a context cannot forget one.
+
+async def keep_fresh(
+    config: Config, host: str, replace: Callable[[ssl.SSLContext], Awaitable[None]], every_s: float = LOOK_EVERY_S
+) -> None:
+    """Take over renewed files for new connections, for ever; wrong ones change nothing.
+
+    Args:
+        replace: called with the new TLS, of certificate, key and clients' authority together.
     """
     stamp = _stamp(config)
     while True:
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(every_s)
         found = _stamp(config)
         if found == stamp:
             continue
         stamp = found
         try:
-            context_for(config, host)  # chain and key are replaced one after the other: is it a pair already?
-            context.load_cert_chain(config.hub_cert, config.hub_cert_key or None)
-        except (AgentError, OSError, ssl.SSLError) as error:
+            context = context_for(config, host)  # chain and key are replaced one after the other: is it a pair already?
+            if context:
+                await replace(context)
+        except (AgentError, OSError) as error:
             log.warning("the certificate has changed and stays what it was for now: %s", error)
         else:
             log.info("the certificate has changed; new connections get the new one")
@@ -70,7 +88,7 @@ async def keep_fresh(config: Config, host: str, context: ssl.SSLContext) -> None
 
 def _stamp(config: Config) -> list[tuple[int, int]]:
     found = []
-    for path in filter(None, (config.hub_cert, config.hub_cert_key)):
+    for path in filter(None, (config.hub_cert, config.hub_cert_key, config.hub_client_ca)):
         try:
             about = os.stat(path)  # noqa: PTH116 (also through the links that renewing tools set)
         except OSError:

@@ -35,6 +35,7 @@ from .houses import Houses
 from .limits import Limits, folder_bytes
 from .members import Members, Role
 from .metrics import hub_text
+from .port import Port
 from .purging import Purging
 from .team import Team
 
@@ -126,19 +127,21 @@ class Hub:
         }
         self.door = Doorkeeper(self.members, self.houses, self.limits, actions)
         factory = self.door.server()
+        listening = Port(factory)
         try:
-            server = await asyncio.get_running_loop().create_server(factory, host, port, ssl=tls)
+            await listening.open(host, port, tls)
         except OSError as error:
             raise PortError(
                 f"{self.config.hub_listen} (hub_listen) cannot be listened on: {error.strerror or error}",
                 f"Stop what holds it (lsof -i :{port}), or choose another: --hub-listen HOST:PORT",
             ) from error
         stack.push_async_callback(factory.shutdown, DOOR_GRACE_S)
+        stack.callback(listening.close)
         if tls:
-            stack.push_async_callback(_cancel, asyncio.create_task(keep_fresh(self.config, host, tls)))
-        stack.callback(server.close)
-        port = server.sockets[0].getsockname()[1]
-        self.endpoints["hub"] = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+            keeping = asyncio.create_task(keep_fresh(self.config, host, listening.replace))
+            stack.push_async_callback(_cancel, keeping)
+        name = f"[{host}]" if ":" in host else host
+        self.endpoints["hub"] = f"{'https' if tls else 'http'}://{name}:{listening.number}"
 
     async def _open_local(self, stack: contextlib.AsyncExitStack, path: str) -> None:
         """The door for `telem-agent status` on this machine."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 TOKEN_PREFIX = "telem-hub-"  # noqa: S105 (what a token begins with, so that scanners and people recognize it)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+ID = re.compile(r"m-[0-9a-f]{8}")
 
 
 class Role(StrEnum):
@@ -104,9 +105,10 @@ class Members:
         Raises:
             AgentError: the name cannot be used, or is taken.
         """
-        if not NAME.fullmatch(name):
+        if not NAME.fullmatch(name) or ID.fullmatch(name):
             raise AgentError(
-                f"{name!r} is no name for a member", "Letters, digits, dots, dashes and underscores; at most 63."
+                f"{name!r} is no name for a member",
+                "Letters, digits, dots, dashes and underscores; at most 63, and not like an id (m-0123abcd).",
             )
         with self._changing():
             if any(name == member.name for member in self._by_id.values()):
