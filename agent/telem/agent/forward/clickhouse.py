@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import time
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,16 @@ from telem.agent.errors import AgentError
 from telem.sanitize.records import Signal
 
 from .encode_attributes import ROW_ID
-from .sender import ANSWER_LIMIT_BYTES, MESSAGE_CHARS, Answer, Verdict, connection_of, hang_up_if_left, text_of
+from .sender import (
+    ANSWER_LIMIT_BYTES,
+    MESSAGE_CHARS,
+    Answer,
+    Verdict,
+    after_s,
+    connection_of,
+    hang_up_if_left,
+    text_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -245,5 +255,6 @@ def _judge(response: http.client.HTTPResponse, body: bytes) -> Answer:
     if code in _STOP_CODES or (response.status in (401, 403, 404) and not code):
         return Answer(Verdict.STOP, f"it answered {response.status}: {text}", status=code or response.status)
     if code in _LATER_CODES or not code:
-        return Answer(Verdict.LATER, f"it answered {response.status}: {text}", status=response.status)
+        asked_s = after_s(response.headers.get("Retry-After"), time.time())  # a proxy's
+        return Answer(Verdict.LATER, f"it answered {response.status}: {text}", asked_s, status=response.status)
     return Answer(Verdict.REFUSED, f"it answered {response.status}: {text}", status=code)

@@ -164,8 +164,8 @@ class Sender:
         if status >= 400 and "temporality" in said:  # noqa: PLR2004 (Prometheus answers 500 to increments)
             said += " (totals instead of increments: --temporality cumulative)"
         if status in _LATER:
-            after_s = _after_s(response.headers.get("Retry-After"), self._now_s())
-            return Answer(Verdict.LATER, f"it answered {status}{said}", after_s, status=status)
+            asked_s = after_s(response.headers.get("Retry-After"), self._now_s())
+            return Answer(Verdict.LATER, f"it answered {status}{said}", asked_s, status=status)
         if status in _STOP:
             return Answer(Verdict.STOP, f"it answered {status}{said}", status=status)
         if 300 <= status < 400:  # noqa: PLR2004 (redirects)
@@ -210,7 +210,7 @@ def _message(body: bytes, kind: str) -> str:
     return f": {text}" if text else ""
 
 
-def _after_s(text: str | None, now_s: float) -> float | None:
+def after_s(text: str | None, now_s: float) -> float | None:
     """`Retry-After`, which is a number of seconds or a date."""
     if text is None:
         return None
