@@ -56,6 +56,7 @@ from .keeper import Keeper
 from .local import HEADERS, Local
 from .logins import Logins
 from .metrics import Metrics
+from .mounts import network_of
 from .policies import OFF_WARNING, PolicyWatch, load_policy
 from .purging import Purging
 from .query_http import SqlDoor
@@ -229,6 +230,8 @@ class Daemon:
                 ledger.add(commit.request_id, time.monotonic())
             committers[signal] = Committer(Journal(self.layout, signal, self.disk, found.next_segment))
             waiting[signal] = found.waiting
+        if kind := network_of(self.layout.home):
+            self.messages.append(f"{self.layout.home} lies on {kind}, where locks and syncs need not hold: move it")
         for message in self.messages:
             log.warning("recovery: %s", message)
         self._seen = Seen.load(self.layout) if self.config.accept_row_ids else None

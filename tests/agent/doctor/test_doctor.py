@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from tests.daemons import LiveDaemon, journal_rows
 from tests.otlp import logs, metrics
 
-from telem.agent import control
+from telem.agent import control, mounts
 from telem.agent.cli import cli
 from telem.agent.config import load
 from telem.agent.doctor import commands, daemon, data, live, machine, ports, records
@@ -403,12 +403,10 @@ def test_little_room(quiet: dict[str, str], free: int, name: str, monkeypatch: p
 
 
 def test_a_network_file_system(quiet: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The innermost mount counts; macOS spells its mounts in another way."""
+    """The innermost mount counts."""
     Path(quiet["home"]).mkdir(mode=0o700)
-    monkeypatch.setattr(data, "mounts", lambda: {"/": "ext4", str(Path(quiet["home"]).resolve()): "nfs4"})
+    monkeypatch.setattr(mounts, "mounts", lambda: {"/": "ext4", str(Path(quiet["home"]).resolve()): "nfs4"})
     assert "network-file-system" in found_in(quiet)
-    assert data.file_system_of(Path("/"), {"/": "ext4"}) == "ext4"
-    assert data._mac_mount("//ada@nas/h on /Volumes/my h (smbfs, nodev)") == ("/Volumes/my h", "smbfs")
 
 
 def test_data_without_a_key_or_a_catalog(world: World, quiet: dict[str, str]) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import subprocess
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from telem.agent.mounts import network_of
 from telem.sanitize.records import Signal
 from telem.storage.disk import DIRECTORY_MODE, FILE_MODE
 from telem.storage.journal import segments
@@ -18,6 +17,7 @@ from .finding import Finding, Level, Trouble, Troubles, well
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from .situation import Situation
 
@@ -27,8 +27,6 @@ NO_ROOM_BYTES = 100 << 20
 STUCK_S = 3 * 3600
 """A closed segment is Parquet within an hour, or a failed attempt is repeated every hour."""
 
-NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "afpfs", "webdav", "fuse.sshfs", "sshfs", "9p", "drvfs", "v9fs")
-_MOUNT_TIMEOUT_S = 1.0
 
 TROUBLES = Troubles(
     "data",
@@ -152,32 +150,8 @@ def _room(home: Path) -> Iterator[Finding]:
 
 
 def _file_system(home: Path) -> Iterator[Finding]:
-    kind = file_system_of(home, mounts())
-    if kind in NETWORK:
+    if kind := network_of(home):
         yield TROUBLES.found("network-file-system", f"{home} lies on {kind}")
-
-
-def mounts() -> dict[str, str]:
-    """Mount point -> kind of file system."""
-    with suppress(OSError):
-        lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
-        return {words[1].replace("\\040", " "): words[2] for words in map(str.split, lines)}
-    with suppress(OSError, subprocess.SubprocessError):
-        said = subprocess.run(["/sbin/mount"], capture_output=True, text=True, timeout=_MOUNT_TIMEOUT_S, check=False)
-        return dict(_mac_mount(line) for line in said.stdout.splitlines() if " on " in line)
-    return {}
-
-
-def _mac_mount(line: str) -> tuple[str, str]:
-    """`//ada@nas/home on /Volumes/home (smbfs, nodev)` -> `/Volumes/home`, `smbfs`."""
-    place, _, options = line.partition(" on ")[2].rpartition(" (")
-    return place, options.rstrip(")").partition(",")[0]
-
-
-def file_system_of(path: Path, known: dict[str, str]) -> str:
-    """The kind of the innermost mount that holds a path."""
-    real = path.resolve()
-    return next((known[str(folder)] for folder in (real, *real.parents) if str(folder) in known), "")
 
 
 def _content(situation: Situation) -> Iterator[Finding]:
