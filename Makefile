@@ -25,7 +25,8 @@ run: $(VENV)/.installed ## start the daemon, show a demo report, say how to conn
 	@echo; echo "Or by hand, in the shell from which you start Claude Code:"
 	@$(BIN)/telem-agent setup --env
 
-test: lint ## all linters, type checks and tests
+test: lint ## all linters, type checks, fuzzed inputs and tests
+	$(BIN)/python tests/fuzz/fuzz_sanitize.py --cases 2000
 	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/.installed

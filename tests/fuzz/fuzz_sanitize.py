@@ -1,6 +1,7 @@
 """Feed the sanitizer whatever comes: it must answer, answer alike in both engines, and leave its own answers alone.
 
     python tests/fuzz/fuzz_sanitize.py [SECONDS]
+    python tests/fuzz/fuzz_sanitize.py --cases 2000     the same ones each time; `make test` runs these
 
 With atheris installed the inputs follow coverage; without it they are random pieces of the rules' own examples.
 """
@@ -65,19 +66,35 @@ def random_input(source: random.Random) -> bytes:
     return (text[:at] + source.choice(GLUE) + text[at:]).encode("utf-8", "surrogatepass")
 
 
+def run_cases(cases: int) -> None:
+    """Judge so many inputs, the same ones each time."""
+    source = random.Random(cases)
+    for _ in range(cases):
+        check(random_input(source))
+    sys.stdout.write(f"{cases} inputs\n")
+
+
+def run_seconds(seconds: float) -> None:
+    """Judge inputs that are new each time."""
+    seed = random.SystemRandom().randrange(1 << 32)
+    source = random.Random(seed)
+    until = time.monotonic() + seconds
+    count = 0
+    while time.monotonic() < until:
+        check(random_input(source))
+        count += 1
+    sys.stdout.write(f"{count} inputs, seed {seed}\n")
+
+
 def main() -> None:
-    """Run until the time is over, or for ever under atheris."""
+    """Run so many cases, until the time is over, or for ever under atheris."""
+    if sys.argv[1:2] == ["--cases"]:
+        run_cases(int(sys.argv[2]))
+        return
     try:
         import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError:
-        seed = random.SystemRandom().randrange(1 << 32)
-        source = random.Random(seed)
-        until = time.monotonic() + float(sys.argv[1] if len(sys.argv) > 1 else 10)
-        count = 0
-        while time.monotonic() < until:
-            check(random_input(source))
-            count += 1
-        sys.stdout.write(f"{count} inputs, seed {seed}\n")
+        run_seconds(float(sys.argv[1]) if len(sys.argv) > 1 else 10)
     else:
         atheris.Setup(sys.argv, check)
         atheris.Fuzz()

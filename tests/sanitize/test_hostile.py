@@ -1,18 +1,20 @@
 """No input, however hostile, makes judging grow faster than the input does.
 
-What it takes is measured in `bench/`; here a text is judged at two lengths. Eight times the text takes about eight
-times as long when the work is linear, and sixty-four times when it is quadratic, on a slow machine as on a quick one.
+What it takes is measured by `bench/hostile.py`; here a text is judged at two lengths. Eight times the text takes about
+eight times as long when the work is linear, and sixty-four times when it is quadratic, on a slow machine as on a quick
+one. And steps are counted, which are the same on every machine.
 """
 
 from __future__ import annotations
 
 import random
+import sys
 import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.fuzz import fuzz_sanitize
+from tests.fuzz import fuzz_sanitize, hostile
 
 from telem.sanitize.engines import HAS_RE2, Engine, Linear, Pure
 from telem.sanitize.policy import shipped_policy
@@ -52,6 +54,31 @@ def is_tame(engine: str, piece: str) -> bool:
     return long_s / judge(engine, (piece * CHARS_SHORT)[:CHARS_SHORT]) < GROWTH_MAX
 
 
+STEPS_A_CHAR_MAX = 16
+"""Calls of functions while a text is judged; the worst of 4,000 texts takes 10."""
+
+STEPS_CHARS, STEPS_SAMPLE = 8_192, 80
+
+
+def steps(engine: str, text: str) -> int:
+    """How many functions are called to judge a text, those in C too."""
+    count = 0
+
+    def called(_frame: object, event: str, _arg: object) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    redactor = REDACTORS[engine]
+    redactor._judge("text", text)  # compiles rules
+    before = sys.getprofile()
+    sys.setprofile(called)
+    try:
+        redactor._judge("text", text)
+    finally:
+        sys.setprofile(before)
+    return count
+
+
 PIECES = [
     "a.a.", "a-a-", "a1B2c3D4", "sk-", "sk-ant-", "eyJ", "eyJ.", "://a:", "://a:a@", "password", "password=", "key: ",
     "A", "0", "1 2-3.", "\\u0041", "%41", "&#65;", "\x1b[31m", "\\", '"', "'", "`", "{", "[", "@", "a@a.", "/home/",
@@ -86,3 +113,12 @@ def test_random_inputs_are_answered_alike_and_once() -> None:
     source = random.Random(1)
     for _ in range(300):
         fuzz_sanitize.check(fuzz_sanitize.random_input(source))
+
+
+@pytest.mark.parametrize("engine", REDACTORS)
+def test_no_text_takes_many_steps(engine: str) -> None:
+    rules = shipped_rules()
+    every = sorted({piece for rule in rules for piece in hostile.variants(rule) if piece})
+    chosen = [*PIECES, *random.Random(len(every)).sample(every, STEPS_SAMPLE), *hostile.mixed(rules, 10, len(every))]
+    texts = [(piece * (STEPS_CHARS // len(piece) + 1))[:STEPS_CHARS] for piece in chosen]
+    assert [text[:80] for text in texts if steps(engine, text) > STEPS_A_CHAR_MAX * STEPS_CHARS] == []
