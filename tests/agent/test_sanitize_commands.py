@@ -237,3 +237,28 @@ def test_a_running_daemon_keeps_its_key(live: LiveDaemon) -> None:
     done = telem(live.home, "identity", "rotate")
     assert (done.returncode, "telem-agent stop" in done.stderr) == (1, True)
     assert live.layout.key.read_text() == before
+
+
+def test_answers_come_as_json_too(keyed: Path, tmp_path: Path) -> None:
+    assert json.loads(sanitize(keyed, "--json", f"x {TOKEN}").stdout) == {
+        "schema": 1,
+        "text": "x [REDACTED:github-token]",
+    }
+    [found] = json.loads(sanitize(keyed, "--explain", "--json", f"x {TOKEN}").stdout)["findings"]
+    assert (found["start"], found["end"], found["rule_id"], found["action"]) == (
+        2,
+        2 + len(TOKEN),
+        "github-token",
+        "replaced",
+    )
+    file = tmp_path / "a.txt"
+    file.write_text(f"a\n{TOKEN}\n")
+    said = json.loads(sanitize(keyed, "--dry-run", "--json", str(file)).stdout)
+    assert said["files"] == [{"file": str(file), "replacements": 1, "rules": {"github-token": [2]}}]
+
+
+def test_a_policy_that_is_off_is_said(keyed: Path) -> None:
+    (keyed / "sanitize.toml").write_text('profile = "off"\n')
+    done = sanitize(keyed, f"to {MAIL}")
+    assert done.stdout == f"to {MAIL}\n"
+    assert "OFF" in done.stderr

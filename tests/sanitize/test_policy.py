@@ -46,6 +46,9 @@ def test_exact_names_win_over_globs() -> None:
     ("text", "message"),
     [
         ("keep = ", "not TOML"),
+        ("fenced_lines_max = 3", "it belongs to code"),
+        ("[code]\nemail_domains = []", "it belongs to allow"),
+        ("[code]\nprofile = 'strict'", "it belongs to the beginning"),
         ("[nonsense]", "does not exist: nonsense"),
         ('profile = "lax"', "no profile 'lax'"),
         ('[keep]\nround = ["a"]', "no shape 'round'"),

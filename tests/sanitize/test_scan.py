@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from telem.sanitize.assign import secret_class
 from telem.sanitize.engines import HAS_RE2, Engine, Linear, Pure
-from telem.sanitize.flat import flatten, starts_word
+from telem.sanitize.flat import Span, flatten, starts_word
 from telem.sanitize.pseudonym import Pseudonyms
 from telem.sanitize.rules import shipped_rules
 from telem.sanitize.scan import FINDINGS_MAX, KEPT_CHARS, Scanner
@@ -321,3 +321,23 @@ def test_looking_near_places_finds_what_looking_everywhere_does(text: str) -> No
 def test_only_the_value_goes_in_less_common_notations(text: str, clean: str) -> None:
     for scanner in SCANNERS:
         assert scanner.clean(text) == clean
+
+
+@pytest.mark.parametrize("scanner", SCANNERS, ids=lambda scanner: scanner.engine.name)
+@pytest.mark.parametrize("token", ["tk_zdn515ktfjoki2zfc24mnxac61jse", TOKEN, "sk-ant-api03-FAKE0a1B2c3D4e5F6g7H8+"])
+def test_tokens_without_anything_between_them_go_at_once(scanner: Scanner, token: str) -> None:
+    clean = scanner.clean("see " + token * 40)
+    assert token[:24] not in clean
+    assert scanner.clean(clean) == clean
+
+
+def test_what_is_peeled_off_layer_by_layer_goes_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    scanner = Scanner(RULES, PSEUDONYMS, ENGINES[0])
+    whole = scanner.found
+
+    def one_at_a_time(text: str) -> list[Span]:
+        return sorted(whole(text))[:1]
+
+    monkeypatch.setattr(scanner, "found", one_at_a_time)
+    clean = scanner.clean("a " + f"{TOKEN} " * 9)
+    assert clean == "a " + "[REDACTED:github-token] " * 4 + "[REDACTED:too-many-findings]"

@@ -188,10 +188,11 @@ def sanitize(
         return
     if (explain + dry + (jsonl is not None)) > 1 or (jsonl and text):
         raise click.UsageError("--explain, --jsonl and --dry-run are three different things; --jsonl takes no text")
+    as_json = stored["as_json"]
     if dry:
-        sanitize_commands.dry_run(config, text, attribute)
+        sanitize_commands.dry_run(config, text, attribute, as_json=as_json)
     elif jsonl is None:
-        sanitize_commands.sanitize(config, text, attribute, explain=explain)
+        sanitize_commands.sanitize(config, text, attribute, explain=explain, as_json=as_json)
     elif not sanitize_commands.sanitize_jsonl(config, jsonl, attribute):
         sys.exit(EXIT_FAILED)
 

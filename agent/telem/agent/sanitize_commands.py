@@ -17,11 +17,12 @@ import click
 import orjson
 
 from telem.sanitize.explain import REPLACED
+from telem.sanitize.records import Profile
 from telem.sanitize.redact import Redactor, whole
 from telem.storage.keys import KEY_BYTES, read_key
 
 from .errors import AgentError
-from .policies import load_policy
+from .policies import OFF_WARNING, load_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,15 +33,20 @@ PIECE_CHARS = 64 * 1024
 """Files are looked at in pieces of whole lines, so that a large one needs no memory."""
 
 LINES_SHOWN = 20
+SCHEMA = 1
+"""Version of what `--json` prints."""
 
 
 def redactor_for(config: Config) -> Redactor:
     """The judge of a data folder."""
     key = read_key(config.layout) or secrets.token_bytes(KEY_BYTES)
-    return Redactor(load_policy(config).policy, key)
+    policy = load_policy(config).policy
+    if policy.profile is Profile.OFF:
+        click.echo(OFF_WARNING, err=True)
+    return Redactor(policy, key)
 
 
-def sanitize(config: Config, texts: Sequence[str], attribute: str | None, *, explain: bool) -> None:
+def sanitize(config: Config, texts: Sequence[str], attribute: str | None, *, explain: bool, as_json: bool) -> None:
     """Print a text as it would be stored, or with `explain` what would happen to it and why.
 
     Raises:
@@ -53,18 +59,24 @@ def sanitize(config: Config, texts: Sequence[str], attribute: str | None, *, exp
     text = _input() if not texts or texts[0] == "-" else texts[0]
     redactor = redactor_for(config)
     if explain:
-        _explain(redactor, text, attribute)
+        _explain(redactor, text, attribute, as_json=as_json)
         return
     clean = redactor.sanitized(text, attribute)
-    click.echo(clean, nl=not clean.endswith("\n"))
+    if as_json:
+        click.echo(orjson.dumps({"schema": SCHEMA, "text": whole(clean)}))
+    else:
+        click.echo(clean, nl=not clean.endswith("\n"))
 
 
 def _input() -> str:
     return sys.stdin.buffer.read().decode("utf-8", "replace")
 
 
-def _explain(redactor: Redactor, text: str, attribute: str | None) -> None:
+def _explain(redactor: Redactor, text: str, attribute: str | None, *, as_json: bool) -> None:
     findings = redactor.explain(text, attribute)
+    if as_json:
+        click.echo(orjson.dumps({"schema": SCHEMA, "findings": [found._asdict() for found in findings]}))
+        return
     for found in findings:
         what, why = found.sentence.rstrip("."), found.why.rstrip(".")
         click.echo(f"{found.start}-{found.end}  {found.rule_id}  {found.action}: {what}  ({why})")
@@ -102,7 +114,7 @@ def _json_string(line: bytes) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def dry_run(config: Config, paths: Sequence[str], attribute: str | None) -> None:
+def dry_run(config: Config, paths: Sequence[str], attribute: str | None, *, as_json: bool) -> None:
     """Say how often which rule would fire in files, and in which lines; nothing is written, no value is shown.
 
     Raises:
@@ -111,15 +123,25 @@ def dry_run(config: Config, paths: Sequence[str], attribute: str | None) -> None
     if not paths:
         raise click.UsageError("--dry-run takes the files to look at")
     redactor = redactor_for(config)
+    files: list[dict[str, object]] = []
     for path in paths:
         try:
             with Path(path).open(encoding="utf-8", errors="replace") as file:
                 found = _count(redactor, file, attribute)
         except OSError as error:
             raise AgentError(f"{path} cannot be read: {error.strerror}") from error
-        click.echo(f"{path}: {sum(map(len, found.values()))} replacements")
-        for rule, lines in sorted(found.items(), key=lambda item: (-len(item[1]), item[0])):
-            click.echo(f"  {len(lines):6}  {rule}  {_line_list(lines)}")
+        files.append({"file": path, "replacements": sum(map(len, found.values())), "rules": found})
+        if not as_json:
+            _tell_counts(path, found)
+    if as_json:
+        click.echo(orjson.dumps({"schema": SCHEMA, "files": files}))
+
+
+def _tell_counts(path: str, found: dict[str, list[int]]) -> None:
+    count = sum(map(len, found.values()))
+    click.echo(f"{path}: {count} replacement{'' if count == 1 else 's'}")
+    for rule, lines in sorted(found.items(), key=lambda item: (-len(item[1]), item[0])):
+        click.echo(f"  {len(lines):6}  {rule}  {_line_list(lines)}")
 
 
 def _count(redactor: Redactor, lines: Iterable[str], attribute: str | None) -> dict[str, list[int]]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NAMES_MAX = 10_000
 """Names whose class is remembered."""
 
-VALUE_CHARS_MAX = 8192
+VALUE_CHARS_MAX = 65_536
 """A longer value is cut here; the rest is taken by the next round or is no secret."""
 
 JUDGED_CHARS_MAX = 160
@@ -266,7 +266,7 @@ def _judged(text: str, value: Value, named: tuple[int, int], kind: str, how: str
     return value if is_secret(literal, kind, quoted=value.quoted, shell=shell) else None
 
 
-WORD = re.compile(r"[A-Za-z]?[a-z]{0,30}[,.;:]?(?=[ \n])", re.ASCII)
+WORD = re.compile(r"(?:[A-Za-z]?[a-z]{0,30}|[A-Z]{2,30})[,.;:]?(?=[ \n])", re.ASCII)
 PAIR = re.compile(r"[A-Za-z_]+=[0-9A-Za-z]{0,8}\Z", re.ASCII)
 """`password count=7` tells of a password, and names none."""
 

@@ -27,6 +27,11 @@ SETTINGS = {
 
 RESERVED = {"known-value", "too-many-findings", "sanitizer-error", "code"}
 
+SYNTAX = (
+    "; rules are written in the syntax of RE2, "
+    "which has no look-around and no backreferences, and repeats up to 1000 times"
+)
+
 OPEN_ENDED = re.compile(
     r"\\.|\[(?:\\.|[^\]\\])+\]|(?P<bad>[*+]|\{[0-9]*,\}|\)(?:\{)|\(\?(?!:|i\)))|\{(?P<low>[0-9]+)(?:,(?P<high>[0-9]+))?\}"
 )
@@ -108,10 +113,8 @@ def _pattern(name: str, table: dict[str, Any]) -> str:
     try:
         linear_pattern(pattern, ignore_case=bool(table.get("ignore_case", False)), group=table.get("group", 0))
     except PatternError as error:
-        raise RuleError(
-            f"rule {name}: the pattern is refused: {error}; rules are written in the syntax of RE2, "
-            "which has no look-around and no backreferences, and repeats up to 1000 times"
-        ) from error
+        hint = "" if "no group" in str(error) else SYNTAX
+        raise RuleError(f"rule {name}: the pattern is refused: {error}{hint}") from error
     return pattern
 
 

@@ -247,9 +247,10 @@ def _only(table: Any, known: set[str], where: str) -> None:
     if not isinstance(table, dict):
         raise PolicyError(f"{where} is not a table")
     if unknown := sorted(table.keys() - known):
-        raise PolicyError(
-            f"{where} has a setting that does not exist: {unknown[0]}; there are {', '.join(sorted(known))}"
-        )
+        homes = (("code", CODE_SETTINGS), ("allow", ALLOW_SETTINGS), ("the beginning of the file", SETTINGS))
+        home = next((home for home, settings in homes if unknown[0] in settings - known), "")
+        where_to = f"it belongs to {home}" if home else f"there are {', '.join(sorted(known))}"
+        raise PolicyError(f"{where} has a setting that does not exist: {unknown[0]}; {where_to}")
 
 
 def _allow(tables: dict[str, Any], name: str) -> list[str]:

@@ -108,7 +108,9 @@ class Scanner:
             if len(text) < TEXT_CHARS_MIN or not (found := self.found(text)) or not (spans := self._going(text, found)):
                 return text
             text = self._replace(text, spans, note)
-        return text
+        # Whatever is peeled off layer by layer is no text that anybody wrote.
+        spans = self.spans(text)
+        return self._replace(text, [Span(spans[0].start, len(text), TOO_MANY, "", -1)], note) if spans else text
 
     def spans(self, text: str) -> list[Span]:
         """Return what must go, left to right, without overlaps."""
@@ -257,9 +259,9 @@ def _token(rule: Rule, rank: int) -> Find:
     match_at = re.compile(rule.pattern, re.ASCII | (re.IGNORECASE if rule.ignore_case else re.NOFLAG)).match
     accepts = _accepts(rule)
 
-    def judge(text: str, at: int, trigger: str) -> tuple[Span | None, int]:
+    def judge(text: str, at: int, trigger: str, end_before: int) -> tuple[Span | None, int]:
         """Return the span of the token at `at`, if there is one, and how far to step."""
-        if rule.edge and not starts_word(text, at):
+        if rule.edge and at != end_before and not starts_word(text, at):
             return None, 1
         if text.startswith(DATA_URI, at - len(DATA_URI)):
             return None, 1  # a map of sources, a font; what is in it is read decoded
@@ -276,10 +278,11 @@ def _token(rule: Rule, rank: int) -> Find:
     def find(flat: Flat) -> Iterator[Span]:
         text = flat.text
         for trigger in rule.triggers:
-            at = text.find(trigger)
+            at, end_before = text.find(trigger), -1
             while at >= 0:
-                span, step = judge(text, at, trigger)
+                span, step = judge(text, at, trigger, end_before)
                 if span is not None:
+                    end_before = span.end
                     yield span
                 at = text.find(trigger, at + step)
 
@@ -308,6 +311,7 @@ def _pattern(rule: Rule, rank: int, engine: Engine) -> Find:
     accepts = _accepts(rule)
 
     def find(flat: Flat) -> Iterator[Span]:
+        end_before = -1
         for groups in matches(flat):
             start, end = groups[rule.group]
             if end < 0:
@@ -318,7 +322,9 @@ def _pattern(rule: Rule, rank: int, engine: Engine) -> Find:
                 start = escape.end() if (escape := LEADING_ESCAPE.match(flat.text, start)) else start
             elif not rule.group:
                 start = _after_colour(flat.text, start)
-            if end > start and accepts(flat.text[start:end]) and (not rule.edge or starts_word(flat.text, start)):
+            edge = not rule.edge or start == end_before or starts_word(flat.text, start)
+            if edge and end > start and accepts(flat.text[start:end]):
+                end_before = end
                 yield Span(start, end, rule.id, rule.kind, rank)
 
     return find
