@@ -268,7 +268,8 @@ def _judged(text: str, value: Value, named: tuple[int, int], kind: str, how: str
 
 WORD = re.compile(r"(?:[A-Za-z]?[a-z]{0,30}|[A-Z]{2,30})[,.;:]?(?=[ \n])", re.ASCII)
 PAIR = re.compile(r"[A-Za-z_]+=[0-9A-Za-z]{0,8}\Z", re.ASCII)
-"""`password count=7` tells of a password, and names none."""
+PAIR_OR_NAME = re.compile(rf"{PAIR.pattern}|[a-z]{{2,}}[0-9]{{0,4}}(?:_[a-z]+[0-9]{{0,4}})+\Z", re.ASCII)
+"""`password count=7` tells of a password, and names none; nor does `#define hmac_key sha384_key`."""
 
 
 def _fits(how: str, kind: str, literal: str, *, quoted: bool) -> bool:
@@ -278,7 +279,7 @@ def _fits(how: str, kind: str, literal: str, *, quoted: bool) -> bool:
         return quoted
     if how in {"tag", "block"}:
         return True
-    if how == "prose" and not quoted and PAIR.match(literal):
+    if how in {"prose", "table"} and not quoted and (PAIR if kind == "password" else PAIR_OR_NAME).match(literal):
         return False
     return _mixed(literal) and len(literal) >= PROSE_CHARS_MIN and " " not in literal
 

@@ -45,7 +45,7 @@ COLOUR_BEFORE = ("\x1b[", "\\u001b[", "\\x1b[", "\\033[", "\\e[", "^[[")
 
 LOGIN_CHARS_MAX = 210
 
-CUT_BODY = re.compile(r"(?:[A-Za-z0-9]{8}|[A-Za-z0-9_-]{12})[A-Za-z0-9_.+/=-]{0,400}", re.ASCII)
+CUT_BODY = re.compile(r"(?:[A-Za-z0-9]{8}|[A-Za-z0-9_-]{9})[A-Za-z0-9_.+/=-]{0,400}", re.ASCII)
 """Unbounded, it was quadratic."""
 CUT_MARK = re.compile(r"\Z|\x7f|\.{3}|[ ]?[\[<(](?:[Tt]runc|TRUNC|cut|snip|\.\.\.|\x7f)", re.ASCII)
 DIGIT_SHARE_MIN = 8
