@@ -49,7 +49,7 @@ SEPARATOR = re.compile(
        \\*["']?(?:[Vv]alue|default|secureValue)\\*["']?[ \t]*[:=][ \t]*)
     |(?P<option>[ ]+(?:--body|--value|--secret-string|-b)[ =]\\*["']?(?=[^\s"'\\]))
     |(?P<block>["']?:[ \t]*[|>][+-]?[0-9]?(?:\n|\\n)[ \t]*)
-    |(?P<assign>\\*["'`]?[\])]?[?!]?(?:\*\*|__)?(?:[ \t]|\x7f(?=[:=])|\x1b\[[0-9;]{0,9}m)*
+    |(?P<assign>\\*["'`]?[\])}]?[?!]?(?:\*\*|__)?(?:[ \t]|\x7f(?=[:=])|\x1b\[[0-9;]{0,9}m)*
        (?::[ \t]*&?(?:'static[ ])?[A-Za-z_][\w.]*(?:\[[^\]\n]{0,30}\]|<[^>\n]{0,30}>)?
           \??(?:[ \t]*\|[ \t]*\w+){0,8}[ \t]*=(?![=>])
        |[ \t]string[ \t]*=|<<<|===?|!==?|[:+|?]?=(?![=~])>?|:(?![:=])|<-|->(?=[ ]?\\*["'`]))
@@ -65,6 +65,8 @@ SEPARATOR = re.compile(
        [ \t]+)?))""",
     re.VERBOSE | re.ASCII,
 )
+OTHERWISE = re.compile(r"[ \t]*(?:\|\||\?\?|or|\?:)[ \t]*(?=\\*[\"'`])", re.ASCII)
+"""`process.env.API_KEY || "…"`"""
 ATOM = re.compile(r"(?P<comma>,[ \t]{0,8}(?=\\*[\"']))", re.ASCII)
 """What stands behind `:api_token` in Elixir and Ruby."""
 QUOTE = re.compile(r"(?:[bBrRfFuUN@$]{0,2})(\\{0,7})([\"'`])", re.ASCII)
@@ -238,6 +240,9 @@ def _value(text: str, start: int, stop: int, kind: str, room: int) -> tuple[Valu
     if value.end - value.start < CHARS_MIN.get(kind, 0):
         return None, value.end - value.start
     secret = _judged(text, value, (start, stop), kind, how)
+    if secret is None and how == "assign" and not value.quoted and (other := OTHERWISE.match(text, value.end)):
+        literal = _read(text, other.end(), SHORT_CHARS_MAX, stops="")
+        secret = literal and _judged(text, literal, (start, stop), kind, how)
     return secret, value.end - value.start
 
 
@@ -262,7 +267,7 @@ def _judged(text: str, value: Value, named: tuple[int, int], kind: str, how: str
     name = text[start:stop]
     if not value.quoted and literal.lower() in name.lower():
         return None  # `self.token_2 = token_2`
-    shell = how == "assign" and text[stop : stop + 1] == "=" and name == name.upper()
+    shell = how == "assign" and text[stop : stop + 1] == "=" and name.rpartition("_")[2].isupper()
     return value if is_secret(literal, kind, quoted=value.quoted, shell=shell) else None
 
 
