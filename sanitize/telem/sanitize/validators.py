@@ -193,7 +193,7 @@ def not_route(value: str) -> bool:
 
 def not_member(value: str) -> bool:
     """Refuse calls and members of an object where the name of an account was expected; `ada.lovelace` is one."""
-    return not_code(value) or (DOTTED.fullmatch(value) is not None and value.partition(".")[0] not in OBJECTS)
+    return not_code(value) or (DOTTED.fullmatch(value) is not None and value.partition(".")[0] not in WORDS.objects)
 
 
 def not_page(value: str) -> bool:
@@ -206,11 +206,6 @@ FLAG_RESTS = frozenset(
 )
 """`-password` and other long options that begin with a single dash, less that and the p."""
 DOTTED = re.compile(r"[a-z]{1,20}\.[a-z]{1,30}", re.ASCII)
-OBJECTS = frozenset(
-    "os sys self this cls app env config configs conf cfg settings options opts args params process request req "
-    "context ctx data user users current account session auth client server db module local var input props state".split()
-)
-"""What stands before a dot in code rather than in the name of an account."""
 
 MACHINES = frozenset(
     {

@@ -23,6 +23,7 @@ class Words(NamedTuple):
     file_endings: frozenset[str]
     no_person: frozenset[str]
     settings: frozenset[str]
+    objects: frozenset[str]
 
 
 def _load() -> Words:
