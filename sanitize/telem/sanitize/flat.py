@@ -30,10 +30,13 @@ class Span(NamedTuple):
     rank: int
 
 
+_new = tuple.__new__
+
+
 def flatten(text: str) -> Flat:
     """Return the ASCII view of `text`. Question marks take a detour, as the codec replaces with them."""
     if text.isascii():
-        return Flat(text, text.encode("ascii"))
+        return _new(Flat, (text, text.encode("ascii")))  # without what a named tuple does on the way
     data = text.replace("?", "\x1a").encode("ascii", "replace")
     data = data.replace(b"?", b"\x7f").replace(b"\x1a", b"?")
     return Flat(data.decode("ascii"), data)

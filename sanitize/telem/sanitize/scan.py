@@ -164,7 +164,8 @@ class Scanner:
     def _look(self, flat: Flat, limit: int) -> list[Span]:
         found: list[Span] = []
         for index in self._triggered(flat):
-            found.extend(islice(self._find(index)(flat), limit - len(found)))
+            find = self._finds.get(index) or self._find(index)
+            found.extend(islice(find(flat), limit - len(found)))
         return found
 
     def _triggered(self, flat: Flat) -> set[int]:
