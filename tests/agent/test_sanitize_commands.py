@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -155,12 +154,12 @@ def test_wrong_usage_is_said(arguments: tuple[str, ...], status: int, said: str,
     assert "Traceback" not in done.stderr
 
 
-def test_a_long_text_is_answered_at_once(keyed: Path) -> None:
-    """64 KB, start of the program included."""
+def test_a_long_text_is_answered_whole(keyed: Path) -> None:
+    """64 KB; how long that takes is measured in `bench/`."""
     text = ("def f(x):\n    return x + 1  # a comment, some words and a number 12345\n" * 1000)[:65_536]
-    began_s = time.monotonic()
-    assert sanitize(keyed, "-", text=text).returncode == 0
-    assert time.monotonic() - began_s < 2
+    done = sanitize(keyed, "-", text=text)
+    assert done.returncode == 0
+    assert done.stdout.rstrip("\n") == text.rstrip("\n")
 
 
 # -- identity ------------------------------------------------------------------------------------------------------
