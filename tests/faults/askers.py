@@ -77,7 +77,7 @@ class Said:
     """What came of the questions of one asker."""
 
     answers: int = 0
-    loud: int = 0
+    loud: Counter[str] = field(default_factory=Counter)
     locked: list[str] = field(default_factory=list)
     odd: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -145,8 +145,8 @@ class Asker(threading.Thread):
     def _hear(self, text: str) -> None:
         if any(word in text for word in LOCKED):
             self.said.locked.append(text)
-        elif any(word in text for word in LOUD):
-            self.said.loud += 1
+        elif known := [word for word in LOUD if word in text]:
+            self.said.loud[known[0]] += 1
         else:
             self.said.odd.append(text)
 

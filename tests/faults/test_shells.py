@@ -56,7 +56,7 @@ def test_nobody_counts_wrongly_nor_meets_a_lock(home: Path) -> None:
                 "purged": len(storm.purged),
                 "records": storm.records,
                 "answers": {name: one.answers for name, one in said.items()},
-                "files_gone": {name: one.loud for name, one in said.items()},
+                "loud": {name: dict(one.loud) for name, one in said.items()},
             },
         )
     for name, one in said.items():

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
     from .frames import Question
 
-_ATTEMPTS = 2
+_ATTEMPTS = 4
+"""A purge of many days exchanges one folder after the other; each may end a question that has listed it."""
+
 _VANISHED = ("No such file", "No files found", "Cannot open file")
 
 _SETTINGS = {
@@ -105,7 +107,7 @@ class Database:
                     self._refresh(checked)
                     return self._begin(question, params, started_s)
                 except duckdb.IOException as error:
-                    # A file vanished since it was listed (retention, merging): the list is made again, once.
+                    # A file vanished since it was listed (retention, merging, a purge): the list is made again.
                     if attempt + 1 == _ATTEMPTS or not any(text in str(error) for text in _VANISHED):
                         raise
         except duckdb.Error as error:
