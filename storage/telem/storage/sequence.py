@@ -22,7 +22,7 @@ from .inventory import parquet_files
 from .journal import scan, segments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from .layout import Layout
@@ -165,9 +165,9 @@ def _parsed(data: bytes) -> tuple[list[Row], int]:
 
 def parquet_rows(signal: Signal, unit: Unit) -> Iterator[list[Row]]:
     """The rows of a unit of Parquet, in chunks, spelled as in the journal."""
-    names, select = _select(signal)
-    nested = [name for name in names if _TYPES[signal][name] is Type.JSON]
     with _connection() as connection:
+        names, select = _select(signal, _empty_columns(connection, str(unit.path)))
+        nested = [name for name in names if _TYPES[signal][name] is Type.JSON]
         cursor = connection.execute(
             f"SELECT {select} FROM read_parquet(?, hive_partitioning = false) WHERE seg BETWEEN ? AND ? "
             "ORDER BY seg, received_at, time, id",
@@ -180,16 +180,28 @@ def parquet_rows(signal: Signal, unit: Unit) -> Iterator[list[Row]]:
 _TYPES = {signal: {column.name: column.type for column in columns} for signal, columns in COLUMNS.items()}
 
 
-def _select(signal: Signal) -> tuple[list[str], str]:
-    parts = []
+def _empty_columns(connection: Any, path: str) -> set[str]:
+    """Columns without a value in the whole file, by its statistics: more than half, for records of one client."""
+    found = connection.execute(
+        "SELECT path_in_schema FROM parquet_metadata(?) GROUP BY 1 HAVING sum(stats_null_count) = sum(num_values)",
+        [path],
+    ).fetchall()
+    return {str(name) for (name,) in found}
+
+
+def _select(signal: Signal, without: Collection[str]) -> tuple[list[str], str]:
+    parts, names = [], []
     for column in COLUMNS[signal]:
+        if column.name in without:
+            continue
+        names.append(column.name)
         name = f'"{column.name}"'
         if column.type is Type.TIME:
             name = f"epoch_us({name})"
         elif column.type is Type.MONEY:
             name = f"{name}::VARCHAR"
         parts.append(name)
-    return [column.name for column in COLUMNS[signal]], ", ".join(parts)
+    return names, ", ".join(parts)
 
 
 def _row(names: Sequence[str], values: Sequence[Any], nested: Sequence[str]) -> Row:

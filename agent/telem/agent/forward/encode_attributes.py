@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from telem.sanitize.columns import BIT, PROMOTED_BY_SIGNAL, Type
@@ -80,7 +81,7 @@ class AttributeFields:
         self._signal = signal
         self._tag = bytes((number << 3 | 2,))
         self._names: dict[str, _Name] = {}
-        self._plans: dict[tuple[int, int], list[tuple[Promoted, bool, _Name]]] = {}
+        self._plans: dict[tuple[int, int], list[tuple[str, Promoted | None, _Name]]] = {}
         self._agent = self._name(AGENT_ID).any(agent_id) if agent_id else b""
         self._row_id = None if agent_id is None else self._name(ROW_ID)
 
@@ -91,8 +92,8 @@ class AttributeFields:
         plan = self._plans.get(bits)
         if plan is None:
             plan = self._plans[bits] = self._plan(bits)
-        for one, is_plain, name in plan:
-            value = row.get(one.column) if is_plain else one.value(row)
+        for column, special, name in plan:
+            value = row.get(column) if special is None else special.value(row)
             if value is None:
                 continue
             parts.append((name.known.get(value) if type(value) is str else None) or name.any(value))
@@ -105,15 +106,10 @@ class AttributeFields:
             parts.append(self._agent)
         return b"".join(parts)
 
-    def _plan(self, bits: tuple[int, int]) -> list[tuple[Promoted, bool, _Name]]:
+    def _plan(self, bits: tuple[int, int]) -> list[tuple[str, Promoted | None, _Name]]:
+        """Columns and their attributes; with what makes the value, where it is not the column's own."""
         return [
-            (
-                one,
-                not one.as_text
-                and one.type in (Type.TEXT, Type.INT, Type.BOOL)
-                and one.column not in ("event_timestamp", "prompt_text"),
-                self._name(one.attribute),
-            )
+            (one.column, None if _is_plain(one) else one, self._name(one.attribute))
             for one in promoted(self._signal, *bits)
         ]
 
@@ -124,6 +120,17 @@ class AttributeFields:
         return self._names.setdefault(key, _Name(self._tag, key))
 
 
+def _is_plain(one: Promoted) -> bool:
+    return (
+        not one.as_text
+        and one.type in (Type.TEXT, Type.INT, Type.BOOL)
+        and one.column not in ("event_timestamp", "prompt_text")
+    )
+
+
+_DOUBLE = Struct("<d")
+
+
 class _Name:
     """One attribute's name, serialized, and the whole attribute for values that were met."""
 
@@ -131,8 +138,8 @@ class _Name:
 
     def __init__(self, tag: bytes, key: str) -> None:
         data = key.encode("utf-8", "replace")
-        self._tag = tag
-        self._head = b"\x0a" + varint(len(data)) + data  # KeyValue.key
+        self._tag = tag[0]
+        self._head = b"\x0a" + varint(len(data)) + data + b"\x12"  # KeyValue.key, and the tag of KeyValue.value
         self.known: dict[str, bytes] = {}
         self._numbers: dict[int, bytes] = {}
 
@@ -146,19 +153,27 @@ class _Name:
         if kind is int:
             known = self._numbers.get(value)
             if known is None:
-                known = self._whole(any_value(value).SerializeToString())
+                whole = b"\x18" + varint(value) if 0 <= value < 1 << 63 else any_value(value).SerializeToString()
+                known = self._whole(whole)  # AnyValue.int_value
                 if len(self._numbers) < REMEMBERED_MAX:
                     self._numbers[value] = known
             return known
+        if kind is float:
+            return self._whole(b"\x21" + _DOUBLE.pack(value))  # AnyValue.double_value
         return self._whole(any_value(value).SerializeToString())
 
     def text(self, value: str) -> bytes:
         data = value.encode("utf-8", "replace")
-        return self._whole(b"\x0a" + varint(len(data)) + data)  # AnyValue.string_value
+        size = len(data)
+        whole = len(self._head) + size + 3
+        if whole < INT_BYTE_MAX:  # all lengths are bytes: one piece, of the tags of AnyValue and its text
+            return b"%c%c%b%c\x0a%c%b" % (self._tag, whole, self._head, size + 2, size, data)
+        return self._whole(b"\x0a" + varint(size) + data)  # AnyValue.string_value
 
     def _whole(self, value: bytes) -> bytes:
-        pair = self._head + b"\x12" + varint(len(value)) + value  # KeyValue.value
-        return self._tag + varint(len(pair)) + pair
+        size = len(value)
+        pair = self._head + varint(size) + value
+        return b"%c%b%b" % (self._tag, varint(len(pair)), pair)
 
 
 @lru_cache(maxsize=256)
