@@ -15,6 +15,7 @@ from telem.queries.clickhouse_views import statements
 from telem.queries.dialect import for_clickhouse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from telem.queries.canned import Canned
@@ -31,12 +32,19 @@ TABLES = (
 
 
 class Engines:
-    """Both, open; a process can have one ClickHouse."""
+    """Both, open; a process can have one ClickHouse.
 
-    def __init__(self) -> None:
+    Args:
+        where: folder and configuration of ClickHouse's engine; a temporary one if empty.
+        told: what makes its tables and views.
+    """
+
+    suffix = ""  # of the tables that take rows
+
+    def __init__(self, where: str = "", told: Sequence[str] = ()) -> None:
         self.duckdb = duckdb.connect()
-        self.clickhouse = Session()
-        for statement in statements():
+        self.clickhouse = Session(where) if where else Session()
+        for statement in told or statements():
             self.clickhouse.query(statement)
 
     def fill(self, layout: Layout, folder: Path) -> Self:
@@ -47,8 +55,9 @@ class Engines:
             path = folder / f"{table}.parquet"
             self.duckdb.execute(f"COPY (FROM {table}) TO '{path}' (FORMAT parquet)")
             names = ", ".join(f'"{row[0]}"' for row in self.duckdb.execute(f"DESCRIBE {table}").fetchall())
-            self.clickhouse.query(f"TRUNCATE TABLE {table}")
-            self.clickhouse.query(f"INSERT INTO {table} ({names}) SELECT {names} FROM file('{path}', Parquet)")
+            into = table + self.suffix
+            self.clickhouse.query(f"TRUNCATE TABLE {into}")
+            self.clickhouse.query(f"INSERT INTO {into} ({names}) SELECT {names} FROM file('{path}', Parquet)")
         return self
 
     def columns(self, sql: str) -> list[list[Any]]:
