@@ -38,6 +38,7 @@ class Outgoing:
         self._deny = destination.attributes_deny
         self._content = frozenset(content) if destination.content == "drop" else frozenset()
         self._passes = cache(self._judge)
+        self._left_out = [column for column, name in _COLUMNS.items() if not self._passes(name)]
         self._is_open = not (self._allow or self._deny or self._content)
 
     def rows(self, signal: Signal, rows: Sequence[Row]) -> list[Row]:
@@ -55,8 +56,8 @@ class Outgoing:
 
     def _reduced(self, row: Row) -> Row:
         found = dict(row)
-        for column, name in _COLUMNS.items():
-            if column in found and not self._passes(name):
+        for column in self._left_out:
+            if column in found:
                 del found[column]
                 for bits in ("promoted", "promoted_as_text"):
                     if bits in found:
