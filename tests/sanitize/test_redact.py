@@ -283,3 +283,17 @@ def test_a_card_number_is_found_as_a_number_too(place: str) -> None:
         else:
             assert clean == wanted
     assert redactor.attribute("input_tokens", 4111111111111111) == 4111111111111111  # kept: a number is expected there
+
+
+def test_json_with_many_secrets_stays_json() -> None:
+    """What went already must not count as too much to replace."""
+    redactor = Redactor(shipped_policy(), KEY)
+    secrets = {f"password{n}": f"S3cret{n}Pw" for n in range(1_200)}
+    urls = {f"url{n}": f"postgres://app:s3cr{n}et@db/x" for n in range(1_200)}
+    for items in (secrets, urls):
+        clean = redactor.attribute("tool_input", json.dumps(items))
+        assert isinstance(clean, str)
+        assert len(json.loads(clean)) == len(items)
+        assert "et1Pw" not in clean
+        assert "s3cr1et" not in clean
+        assert redactor.attribute("tool_input", clean) == clean

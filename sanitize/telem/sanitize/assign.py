@@ -125,6 +125,7 @@ PEEK_CHARS, AHEAD_CHARS_MAX = 512, 64
 
 
 MARKER_BEGINS = "[REDACTED:"
+MARKER = re.compile(r"\[REDACTED:[a-z0-9-]+\]", re.ASCII)
 
 
 class Value(NamedTuple):
@@ -255,6 +256,8 @@ def _judged(text: str, value: Value, named: tuple[int, int], kind: str, how: str
         how, kind, literal, quoted=value.quoted
     ):
         return None
+    if literal[:1] == "[" and MARKER.match(literal):
+        return None  # it went already
     label = LABEL.match(literal) or (USER.match(literal) if kind == "weak" else None)
     if label is not None and label.end() < len(literal):
         value = value._replace(start=value.start + label.end())

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from .assign import MARKER as RULE_MARKER
 from .assign import assignments
 from .detect import cookies, private_keys
 from .engines import RUNS, Engine, Mark, best_engine, full_match, linear_pattern, whole_words
@@ -62,7 +63,7 @@ DETECTORS: dict[str, Detector] = {"assignment": assignments, "private-key": priv
 
 DATA_URI = "base64,"
 
-MARKER = re.compile(r"\[REDACTED:[a-z0-9-]+\]|" + STAND_IN.pattern, re.ASCII)
+MARKER = re.compile(RULE_MARKER.pattern + "|" + STAND_IN.pattern, re.ASCII)
 
 KNOWN_VALUE = "known-value"
 """The rule of the values that the user told; it comes first."""
@@ -323,6 +324,8 @@ def _pattern(rule: Rule, rank: int, engine: Engine) -> Find:
                 start = escape.end() if (escape := LEADING_ESCAPE.match(flat.text, start)) else start
             elif not rule.group:
                 start = _after_colour(flat.text, start)
+            if flat.text.startswith("[", start) and RULE_MARKER.match(flat.text, start):
+                continue  # it went already, and must not be counted
             edge = not rule.edge or start == end_before or starts_word(flat.text, start)
             if edge and end > start and accepts(flat.text[start:end]):
                 end_before = end
