@@ -84,15 +84,53 @@ def test_a_torn_tail_is_cut_at_any_byte(layout: Layout, segment: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "tail", [b"\0" * 5_000, b"garbage", b"\xff\xfe\n\n{", b'{"seg":1,"id":"x"}\n', b'{"commit":{}}\n', b"\n"]
+    "tail",
+    [
+        b"\0" * 5_000,
+        b"{",
+        b'{"seg":1,"id":"x"}\n',
+        b'{"seg":1,"id":"x"}\n{"seg":1,"i',
+        b'{"seg":1,"id":"x"}\n{"commit":{"request":"',
+        b'{"seg":1,"id":"x"}\n\0\0\0',
+        b"\n",
+    ],
 )
 def test_a_tail_that_nobody_committed_is_cut(layout: Layout, segment: Path, tail: bytes) -> None:
-    """Zeros after a power cut, garbage, rows without a commit: never acknowledged, so never counted."""
+    """Zeros after a power cut, the beginning of a batch: never acknowledged, so never counted."""
     before = segment.read_bytes()
     segment.write_bytes(before + tail)
     found = again(layout)
     assert segment.read_bytes() == before
-    assert found.cut_bytes == len(tail)
+    assert (found.cut_bytes, found.damaged_bytes) == (len(tail), 0)
+    assert not layout.quarantine.exists()
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [b"garbage", b"\xff\xfe\n\n{", b'{"commit":{}}\n', b'{"seg":1,"id":"x"}\n{"cOmmit":{"request":"ab","rows":1}}\n'],
+)
+def test_a_tail_of_which_it_cannot_be_told_is_put_aside(layout: Layout, segment: Path, tail: bytes) -> None:
+    """What no crash tears like that may have been acknowledged: it is kept, counted and said."""
+    before = segment.read_bytes()
+    segment.write_bytes(before + tail)
+    found = again(layout)
+    assert segment.read_bytes() == before
+    assert (found.cut_bytes, found.damaged_bytes) == (0, len(tail))
+    (kept,) = layout.quarantine.iterdir()
+    assert kept.read_bytes() == tail
+    assert "may have been acknowledged" in found.messages[0]
+
+
+def test_two_damages_of_one_segment_are_both_kept(layout: Layout, segment: Path) -> None:
+    """One found at a start, the other before it becomes Parquet."""
+    for where in (0, 0):
+        data = bytearray(segment.read_bytes())
+        start, _, _ = list(scan(bytes(data)))[where]
+        data[start + 40] ^= 1
+        segment.write_bytes(bytes(data))
+        again(layout)
+    assert left(layout) == all_names("a", "b")
+    assert len(list(layout.quarantine.iterdir())) == 2
 
 
 @pytest.mark.parametrize("where", range(4))
@@ -105,31 +143,36 @@ def test_a_damaged_batch_is_quarantined_and_the_others_stay_readable(layout: Lay
     found = again(layout)
     assert left(layout) == all_names(NAMES[where])
     assert found.messages
-    if where < 3:  # the last one cannot be told from a torn tail
-        assert found.damaged_bytes == end - start
-        (kept,) = layout.quarantine.iterdir()
-        assert kept.read_bytes() == bytes(data[start:end])
+    assert (found.damaged_bytes, found.cut_bytes) == (end - start, 0)
+    (kept,) = layout.quarantine.iterdir()
+    assert kept.read_bytes() == bytes(data[start:end])
     assert again(layout).messages == []
 
 
+@pytest.mark.parametrize("where", [1, 3])
 @pytest.mark.parametrize("offset", range(0, 90, 7))
-def test_a_damaged_commit_line_costs_its_own_batch_only(layout: Layout, segment: Path, offset: int) -> None:
-    """The batch behind it has its own commit line and is found by it."""
+def test_a_damaged_commit_line_costs_its_own_batch_only(layout: Layout, segment: Path, offset: int, where: int) -> None:
+    """The batch behind it has its own commit line and is found by it; of the last one everything is kept aside."""
     data = bytearray(segment.read_bytes())
-    _, end, _ = list(scan(bytes(data)))[1]
+    start, end, _ = list(scan(bytes(data)))[where]
     line = data.rindex(b"\n", 0, end - 1) + 1
     data[min(line + offset, end - 2)] ^= 2
     segment.write_bytes(bytes(data))
     again(layout)
-    assert left(layout) in (all_names("b"), all_names())  # a flipped digit of the request id is not seen
+    assert left(layout) in (all_names(NAMES[where]), all_names())  # a flipped digit of the request id is not seen
+    if len(left(layout)) < len(all_names()):
+        (kept,) = layout.quarantine.iterdir()
+        assert kept.read_bytes() == bytes(data[start:end])
 
 
-def test_a_wholly_damaged_segment_is_emptied_and_the_numbers_go_on(layout: Layout, segment: Path) -> None:
-    """Nothing of it was acknowledged as far as anybody can tell; the start must not fail."""
+def test_a_wholly_damaged_segment_is_put_aside_and_the_numbers_go_on(layout: Layout, segment: Path) -> None:
+    """The start must not fail, and what may have been acknowledged must not vanish."""
     segment.write_bytes(b"\xff" * 10_000)
     found = again(layout)
     assert left(layout) == []
-    assert (found.next_segment, found.waiting, found.cut_bytes) == (2, [], 10_000)
+    assert (found.next_segment, found.waiting, found.damaged_bytes) == (2, [], 10_000)
+    (kept,) = layout.quarantine.iterdir()
+    assert kept.read_bytes() == b"\xff" * 10_000
 
 
 @settings(max_examples=150, deadline=None)
@@ -242,7 +285,7 @@ def test_an_older_segment_is_not_read_at_the_start_but_before_it_becomes_parquet
     assert layout.quarantine.exists()
 
 
-@pytest.mark.parametrize("tail", [b"\0" * 100, b'{"seg":1,"id":"x"}\n', b'{"commit":{"request":"'])
+@pytest.mark.parametrize("tail", [b"\0" * 100, b'{"seg":1,"id":"x"}\n', b'{"seg":1}\n{"commit":{"request":"'])
 def test_an_older_segment_that_ends_badly_is_read(layout: Layout, older: Path, tail: bytes) -> None:
     """Its end shows that it was not closed in good order."""
     whole = older.read_bytes()
@@ -289,7 +332,7 @@ def test_a_segment_is_mended_as_soon_as_the_medium_allows(layout: Layout, batch:
 
 
 @pytest.mark.parametrize("instead", [b"\x0b", b"", b"x", b"{", b"\0"])
-@pytest.mark.parametrize("where", range(3))
+@pytest.mark.parametrize("where", range(4))
 def test_a_damaged_line_feed_after_a_commit_costs_nothing(
     layout: Layout, segment: Path, where: int, instead: bytes
 ) -> None:

@@ -221,9 +221,10 @@ def scan(data: bytes) -> Iterator[tuple[int, int, Commit | None]]:
     size = len(data)
     while start < size:
         at = start if data.startswith(_COMMIT, start) else data.find(b"\n" + _COMMIT, start) + 1
-        line_end = data.find(b"\n", at) + 1 if at or data.startswith(_COMMIT, start) else 0
+        found = bool(at) or data.startswith(_COMMIT, start)
+        line_end = data.find(b"\n", at) + 1 if found else 0
         if not line_end:
-            yield start, size, None
+            yield from _last(data, start, at) if found else [(start, size, None)]
             return
         first, commit = _judge(data, start, at, line_end)
         end = line_end
@@ -239,6 +240,20 @@ def scan(data: bytes) -> Iterator[tuple[int, int, Commit | None]]:
         if end < line_end:
             start += not data.startswith(b'{"', end)
             yield end, start, None
+
+
+def _last(data: bytes, start: int, at: int) -> Iterator[tuple[int, int, Commit | None]]:
+    """A commit line that ends without a line feed: whole all the same, or damaged just there, or torn."""
+    close = data.find(_COMMIT_END, at) + len(_COMMIT_END)
+    first, commit = _judge(data, start, at, close) if _COMMIT_END in data[at:] else (start, None)
+    if commit is None:
+        yield start, len(data), None
+        return
+    if first > start:
+        yield start, first, None
+    yield first, close, commit
+    if close < len(data):
+        yield close, len(data), None
 
 
 def _judge(data: bytes, start: int, at: int, end: int) -> tuple[int, Commit | None]:

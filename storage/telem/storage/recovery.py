@@ -1,13 +1,14 @@
 """What happens to an earlier life's journal at start, before anything new is accepted.
 
-A tail without its commit line was never acknowledged and is cut; a damaged batch in the middle is taken out of the
-segment and put into quarantine with its number of bytes, so that every other row stays readable.
+A tail without its commit line was never acknowledged and is cut; a damaged batch is taken out of the segment and put
+into quarantine with its number of bytes, so that every other row stays readable. So is a tail of which it cannot be told.
 """
 
 from __future__ import annotations
 
 import math
 import shutil
+import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from . import retries
 from .inventory import covered_segments
 from .journal import abandoned, ends_well, scan, segments
 from .ledger import REMEMBER_S
+from .tail import is_doubtful
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,9 +148,13 @@ class Walked:
         self.number = number
         self.path = path
         self.covered = covered
-        self.pieces = list(scan(path.read_bytes() if data is None else data))
+        data = path.read_bytes() if data is None else data
+        self.pieces = list(scan(data))
         self.copies: set[int] = set()  # starts of batches that are in another segment too
+        self.unended = False  # its last batch is whole but for the line feed
         self.blocked = False  # it holds what it should not, and cannot be cut
+        if self.pieces and self.pieces[-1][2] is not None:
+            self.unended = not data.endswith(b"\n")
 
 
 def _cut_abandoned(found: list[Walked], disk: Disk, said: Recovered) -> None:
@@ -187,29 +193,34 @@ def mend(layout: Layout, one: Walked, disk: Disk, found: Recovered) -> bool:
     path = one.path
     good = [(start, end) for start, end, commit in one.pieces if commit and start not in one.copies]
     whole = max((end for _, end, commit in one.pieces if commit), default=0)
-    damaged = [(start, end) for start, end, commit in one.pieces if commit is None and end <= whole]
-    if len(good) == len(one.pieces):
+    if len(good) == len(one.pieces) and not one.unended:
         return bool(good)
     data = path.read_bytes()
+    bad = [(start, end) for start, end, commit in one.pieces if commit is None]
+    damaged = [(start, end) for start, end in bad if end <= whole or is_doubtful(data[start:end])]
     kept = b"".join(data[start:end].removesuffix(b"\n") + b"\n" for start, end in good)
     if damaged:
         _quarantine(layout, path, disk, data, damaged)
         size = sum(end - start for start, end in damaged)
         found.damaged_bytes += size
-        found.messages.append(f"{path.name}: {size} damaged bytes moved to {layout.quarantine}")
+        where = "" if damaged[-1][1] <= whole else "; its end may have been acknowledged or not"
+        found.messages.append(f"{path.name}: {size} damaged bytes moved to {layout.quarantine}{where}")
     if one.copies:
         found.messages.append(f"{path.name}: {len(one.copies)} batches that were stored again elsewhere removed")
     if data.startswith(kept):
         disk.cut(path, len(kept))
     else:
         disk.write(path, kept)
-    if whole < len(data):
-        found.cut_bytes += len(data) - whole
-        found.messages.append(f"{path.name}: {len(data) - whole} unacknowledged bytes cut from its end")
+    cut = sum(end - start for start, end in bad if (start, end) not in damaged)
+    if cut:
+        found.cut_bytes += cut
+        found.messages.append(f"{path.name}: {cut} unacknowledged bytes cut from its end")
     return bool(kept)
 
 
 def _quarantine(layout: Layout, path: Path, disk: Disk, data: bytes, damaged: list[tuple[int, int]]) -> None:
+    """Put it aside under a name of its own: there may be more from the same segment already."""
     disk.directory(layout.quarantine)
-    name = f"{path.parent.name}-{path.name}.damaged"
-    disk.write(layout.quarantine / name, b"".join(data[start:end] for start, end in damaged))
+    pieces = b"".join(data[start:end] for start, end in damaged)
+    name = f"{path.parent.name}-{path.name}.{damaged[0][0]}-{zlib.crc32(pieces):08x}.damaged"
+    disk.write(layout.quarantine / name, pieces)

@@ -15,6 +15,7 @@ from . import manifest
 from .damage import Damaged, examine
 from .journal import scan, segments
 from .layout import parquet_span
+from .tail import is_doubtful
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,8 @@ def _segments(layout: Layout, signal: Signal) -> list[tuple[int, Path]]:
 def _check_journal(layout: Layout, signal: Signal, report: Report, progress: Callable[[int], None]) -> dict[int, int]:
     """Check every batch; returns the rows acknowledged in each segment that still has them."""
     rows = {}
-    for number, path in _segments(layout, signal):
+    found = _segments(layout, signal)
+    for number, path in found:
         try:
             data = path.read_bytes()
         except FileNotFoundError:
@@ -82,8 +84,13 @@ def _check_journal(layout: Layout, signal: Signal, report: Report, progress: Cal
             continue
         pieces = list(scan(data))
         whole = max((end for _, end, commit in pieces if commit), default=0)
-        bad = [(start, end) for start, end, commit in pieces if commit is None and end <= whole]
-        for start, end in bad:  # what follows the last whole batch is being written
+        is_written = number == found[-1][0]  # what follows its last whole batch may be under way
+        bad = [
+            (start, end)
+            for start, end, commit in pieces
+            if commit is None and (end <= whole or (not is_written and is_doubtful(data[start:end])))
+        ]
+        for start, end in bad:
             report.damaged.append(Damaged(signal, "", path, f"bytes {start} to {end} are not as they were written"))
         if not bad:
             rows[number] = sum(commit.rows for _, _, commit in pieces if commit)
