@@ -18,7 +18,7 @@ from telem.sanitize.noise import Admission, shipped_noise
 from telem.sanitize.policy import PolicyError, parse_policy, shipped_policy
 from telem.sanitize.records import Signal
 from telem.sanitize.redact import Redactor
-from telem.sanitize.tombs import SESSION, USER, Tombs, digest_of
+from telem.sanitize.tombs import SESSION, USER, Tombs, digest_of, salt_of
 from telem.storage.disk import Disk
 from telem.storage.journal import Journal
 from telem.storage.layout import Layout
@@ -180,8 +180,8 @@ def test_rows_and_ids_that_stay_are_what_they_were(name: str) -> None:
 def test_what_was_purged_does_not_come_back() -> None:
     """A session and a user by their digests, in every signal; imported records by their time; all of it counted."""
     user = Redactor(shipped_policy(), KEY).attribute("user.email", "ada@example.com")
-    digests = frozenset((digest_of(KEY, SESSION, "gone"), digest_of(KEY, USER, str(user))))
-    admitted, admit = gate(Admission(), Tombs(KEY, digests))
+    digests = frozenset((digest_of(salt_of(KEY), SESSION, "gone"), digest_of(salt_of(KEY), USER, str(user))))
+    admitted, admit = gate(Admission(), Tombs({salt_of(KEY): digests}))
     many = [
         event("user_prompt", "gone"),
         event("user_prompt", "here"),
@@ -196,7 +196,7 @@ def test_what_was_purged_does_not_come_back() -> None:
 
 def test_only_imported_records_are_too_old() -> None:
     """What a client sends today may be about last year; what is read from old session logs was purged with the rest."""
-    admitted, _ = gate(Admission(), Tombs(KEY, before_us=2_000_000_000_000_000))
+    admitted, _ = gate(Admission(), Tombs(before_us=2_000_000_000_000_000))
     old = logs(event("user_prompt"), time_ns=1_000_000_000)
     assert len(kept(admitted, LOGS, old)) == 1
     old.resource_logs[0].scope_logs[0].scope.name = "telem-agent.transcript"

@@ -15,7 +15,7 @@ from telem.agent import retention as agent_retention
 from telem.agent.purging import Purging
 from telem.agent.retention import Retention
 from telem.sanitize.records import Signal
-from telem.storage import catalog, closing, intent, purge, rewrite, rollups, sureclock, tombstones, worker
+from telem.storage import catalog, closing, intent, making_room, purge, rewrite, rollups, sureclock, tombstones, worker
 from telem.storage.inventory import parquet_files
 from telem.storage.parquet import ParquetFileWriter
 from telem.storage.retention import Limits
@@ -96,6 +96,7 @@ def plainer(world: World) -> Iterator[None]:
             (closing, "_write_version", files.write_version),
             (closing, "write_nothing", files.write_nothing),
             (catalog, "write_nothing", files.write_nothing),
+            (making_room, "_stays_bytes", lambda _file: 1),
             (purge, "find", files.find),
             (purge, "_keep", files.keep),
             (purge, "_count", files.count),
@@ -139,18 +140,18 @@ class Plainer:
                 if not path.exists():
                     self._publish(path, [])
 
-    def find(self, layout: Layout, target: Target) -> list[purge.Found]:
+    def find(self, layout: Layout, target: Target) -> list[making_room.Found]:
         files = [(signal, file) for signal in Signal for file in parquet_files(layout, signal)]
         hits = [
             (signal, file, sum(session_of(row) == target.value for _, row in self._world.rows(file.path)))
             for signal, file in files
         ]
-        return [purge.Found(file.path, signal, file.day, rows) for signal, file, rows in hits if rows]
+        return [making_room.Found(file.path, signal, file.day, rows) for signal, file, rows in hits if rows]
 
     def rewrite(self, signal: Signal, old: Path, new: Path, change: Any, disk: Any) -> None:
-        session = change.keywords["target"].value
+        gone = change.keywords["meant"].sessions
         with ParquetFileWriter(signal, new, disk) as writer:
-            writer.write(self._world.table(row for row in self._world.rows(old) if session_of(row[1]) != session))
+            writer.write(self._world.table(row for row in self._world.rows(old) if session_of(row[1]) not in gone))
 
     def keep(self, path: Path, condition: str, new: Path, _disk: Any) -> None:
         self._publish(new, [row for row in totals(path) if session_of(row[1]) != _meant(condition)])

@@ -294,6 +294,6 @@ def test_what_happened_before_a_purged_time_does_not_come_back(here: Layout, hom
     there = home_of(home / "before")
     segment(there, 1, batch("x"), batch("y"))
     key = bytes(32)
-    tombstones.add_before(here, Disk(), 1 << 60)
+    tombstones.add_before(here, Disk(), key, 1 << 60)
     done = add(here, archive_of(there, home / "b.tar.zst"), tombs=tombstones.read(here, key))
     assert (done.added, done.purged) == ({"logs": 0}, {"logs": 2})

@@ -19,7 +19,9 @@ POLL_S = 0.2
 STEPS = 1000
 
 
-def with_bar(config: Config, work: Callable[[], dict[str, Any]], *, show: bool) -> dict[str, Any]:
+def with_bar(
+    config: Config, work: Callable[[], dict[str, Any]], *, show: bool, label: str = "Rewriting days"
+) -> dict[str, Any]:
     """Do it in a thread, and show how far it is on a terminal."""
     result: dict[str, Any] = {}
     failed: list[BaseException] = []
@@ -33,7 +35,7 @@ def with_bar(config: Config, work: Callable[[], dict[str, Any]], *, show: bool) 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     reached = 0
-    with click.progressbar(length=STEPS, label="Rewriting days", hidden=not show, file=sys.stderr) as bar:
+    with click.progressbar(length=STEPS, label=label, hidden=not show, file=sys.stderr) as bar:
         while thread.is_alive():
             thread.join(POLL_S)
             done, total = intent.progress(config.layout)

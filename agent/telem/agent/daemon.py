@@ -250,7 +250,7 @@ class Daemon:
             return tombstones.read(self.layout, self._key)
         except tombstones.TombstoneError as error:
             self.messages.append(str(error))
-            return Tombs(self._key)
+            return Tombs()
 
     def _use(self, policy: Policy) -> None:
         """Put another policy in force, between two requests. Ids depend on the key alone, and stay what they were.
@@ -317,7 +317,7 @@ class Daemon:
         return self.summary.said()
 
     async def _purge(self) -> dict[str, Any]:
-        return await self.purging.purge()
+        return await self.purging.purge_folder()
 
     async def _sanitize_stored(self) -> dict[str, Any]:
         return await self.purging.sanitize(load_policy(self.config).job(self.config, dry=False))

@@ -5,6 +5,7 @@ Only the key of the data folder is read, and what git and the clients know of th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from telem.sanitize.pseudonym import KINDS, Pseudonyms
+from telem.storage import tombstones
 from telem.storage.disk import Disk
-from telem.storage.keys import read_key, rotate_key
+from telem.storage.keys import KeyFileError, read_key, rotate_key
 
 from . import control
 from .errors import AgentError
@@ -117,6 +119,9 @@ def rotate(config: Config, *, keep_old: bool) -> None:
     retired = config.layout.retired_key(datetime.now(UTC).strftime("%Y-%m-%d")) if keep_old else None
     if retired is not None and retired.exists():
         raise AgentError(f"{retired} is there already, from an earlier rotation today", "Move it to where you keep it")
+    with contextlib.suppress(KeyFileError):
+        if key := read_key(config.layout):
+            tombstones.keep(config.layout, Disk(), key)  # what was purged stays so under another key
     rotate_key(config.layout, Disk(), retired)
     click.echo("A new key is in place.", err=True)
     click.echo(CONSEQUENCES, err=True)

@@ -132,6 +132,11 @@ class Keeper:
         async with self._working:
             return await run_jobs(jobs)
 
+    def remember(self) -> None:
+        """Keep what only the journal knows of forwarded rows, before segments are taken away."""
+        if self._seen is not None:
+            self._seen.save(self._disk)
+
     async def compact_now(self) -> dict[str, Any]:
         """Close every segment and make all of them into Parquet, on request."""
         for committer in self._committers.values():
@@ -239,8 +244,7 @@ class Keeper:
         return max(first_day(self._layout, signal), found.closed if found else "", self._day, utc_day())
 
     def _retire(self) -> None:
-        if self._seen is not None:
-            self._seen.save(self._disk)  # first: the journal knows them no longer afterwards
+        self.remember()  # first: the journal knows them no longer afterwards
         for signal in Signal:
             retire(self._layout, signal, time.time(), self._disk, self._age_s)
 

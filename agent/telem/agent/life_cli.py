@@ -83,7 +83,8 @@ def sanitize_stored(config: Config, *, dry: bool, other: bool, yes: bool, as_jso
 @click.option(
     "--on", "hub", metavar="NAME", help="Take it out on a hub or ClickHouse this home forwards to, and not here."
 )
-@click.option("--delete-copies", is_flag=True, help="Delete backups and exports that hold, or may hold, such rows.")
+@click.option("--delete-copies", "copies", flag_value="delete", help="Delete backups and exports that hold such rows.")
+@click.option("--leave-copies", "copies", flag_value="leave", help="Leave backups and exports as they are.")
 @click.option("--dry-run", "dry", is_flag=True, help="Say what would go, and leave it.")
 @_yes
 @_as_json
@@ -95,20 +96,22 @@ def purge(
     everything: bool,
     resume: bool,
     hub: str | None,
+    copies: str | None,
     **options: Any,
 ) -> None:
     """Take out what was stored of a session, a person or a time, for good, also while the daemon runs.
 
     It goes from the journal, Parquet, the rollups and the quarantine, and does not come back: what clients still send
-    of that session or person is not stored, nor what an import or a backup brings. A receipt says what was done, and
-    names nobody.
+    of that session or person is not stored, nor what an import or a backup brings. Backups and exports that were
+    written, and archives that were imported, are written anew without it where they still are. A receipt says what was
+    done, and names nobody.
     """
     from . import purge_commands
 
-    if hub and (resume or options["delete_copies"]):
-        raise click.UsageError("--resume and --delete-copies are for this machine; a hub finishes by itself")
+    if hub and (resume or copies):
+        raise click.UsageError("--resume and those about copies are for this machine; a hub finishes by itself")
     meant = None if resume else purge_commands.target(config, session, user, before, everything=everything)
     if hub and meant:
         purge_commands.purge_on(config, hub, meant, dry=options["dry"], yes=options["yes"], as_json=options["as_json"])
         return
-    purge_commands.purge(config, meant, **options)
+    purge_commands.purge(config, meant, copies=copies or "rewrite", **options)

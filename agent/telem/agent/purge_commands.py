@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import asyncio
+from dataclasses import replace
 from datetime import date
 from http.client import OK
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,15 +15,17 @@ from telem.queries.commands import ask
 from telem.sanitize.pseudonym import Pseudonyms, is_stand_in
 from telem.sanitize.records import Signal
 from telem.sanitize.tombs import SESSION, USER
-from telem.storage import exports, intent, spare
+from telem.storage import copies as copied
+from telem.storage import intent, spare
 from telem.storage.disk import Disk
-from telem.storage.intent import ALL, BEFORE, Target, target_of
+from telem.storage.intent import ALL, BEFORE, REWRITE, Target, target_of
 from telem.storage.keys import load_key, read_key
 
-from . import control
+from . import control, copy_words
 from .bar import with_bar
 from .errors import AgentError
-from .purging import purge_without_daemon
+from .purging import finished, purge_without_daemon
+from .workers import WorkerError
 
 if TYPE_CHECKING:
     from telem.storage.layout import Layout
@@ -35,7 +37,7 @@ SCHEMA = 1
 PURGE_TIMEOUT_S = 700.0
 """A hub gives its command ten minutes."""
 
-DONE = ("rows", "rollup_rows", "files", "segments", "quarantined", "receipt")
+DONE = ("rows", "rollup_rows", "files", "segments", "quarantined", "copies", "receipt")
 
 
 def target(config: Config, session: str, user: str, before: str, *, everything: bool) -> Target:
@@ -68,41 +70,53 @@ def _stand_in(config: Config, user: str) -> str:
     return Pseudonyms(key).of("email", user)
 
 
-def purge(config: Config, meant: Target | None, *, dry: bool, yes: bool, as_json: bool, delete_copies: bool) -> None:
+def purge(config: Config, meant: Target | None, *, dry: bool, yes: bool, as_json: bool, copies: str = REWRITE) -> None:
     """Say what would go, ask, and take it out. Without a target, finish what was interrupted.
+
+    Args:
+        copies: what becomes of backups and exports: `rewrite`, `delete` or `leave`.
 
     Raises:
         AgentError: it did not finish; it goes on at the next start, or when asked to.
     """
     layout = config.layout
     resuming = meant is None
-    meant = meant or intent.noted(layout)
+    meant = replace(meant, copies=copies) if meant else intent.noted(layout)
     if meant is None:
         click.echo("no purge is unfinished", err=True)
         return
     found = _count(config, meant)
-    copies = _copies(config, meant)
-    said: dict[str, Any] = {"schema": SCHEMA, "kind": meant.kind, "dry_run": dry, **found, "copies": copies}
+    there = copied.look(layout, Disk(), meant) if dry else copied.known(layout)
+    said: dict[str, Any] = {"schema": SCHEMA, "kind": meant.kind, "dry_run": dry, **found}
+    said["copies"] = [copy.said() for copy in there]
     if not as_json:
-        _tell(found, copies)
+        _tell(found)
+        copy_words.tell(there, meant.copies, before=not dry)
     if not dry:
         if not yes and not resuming:
             click.confirm("Take this out for good?", abort=True, err=True)
         spare.give(layout)
         intent.note(layout, Disk(), meant)
-        done = with_bar(config, lambda: _do(config), show=not as_json)
-        said |= {
-            name: done.get(name) for name in ("rows", "rollup_rows", "files", "segments", "quarantined", "receipt")
-        }
-        said["copies_deleted"] = _delete(copies, yes=yes) if delete_copies else []
+        done = _do(config, show=not as_json)
+        said |= {name: done.get(name) for name in DONE}
         if not as_json:
-            total = sum(done["rows"].values()) if done.get("rows") else 0
-            click.echo(
-                f"{total} rows and {done.get('rollup_rows', 0)} sums taken out; receipt: {done['receipt']}", err=True
-            )
-            _tell_of_others(layout)
+            _tell_done(layout, done)
     if as_json:
         click.echo(orjson.dumps(said, option=orjson.OPT_INDENT_2).decode())
+    if left := [
+        copy for copy in said["copies"] if not dry and copy["done"] == copied.LEFT and copy["why"] != copied.AS_SAID
+    ]:
+        raise AgentError(
+            f"{len(left)} copies may still hold such rows, as said above",
+            "Mend what kept them from being rewritten, or delete them (--delete-copies), and purge the same once more",
+        )
+
+
+def _tell_done(layout: Layout, done: dict[str, Any]) -> None:
+    total = sum(done["rows"].values()) if done.get("rows") else 0
+    click.echo(f"{total} rows and {done.get('rollup_rows', 0)} sums taken out; receipt: {done['receipt']}", err=True)
+    copy_words.tell_done(done.get("copies") or [])
+    _tell_of_others(layout)
 
 
 def _tell_of_others(layout: Layout) -> None:
@@ -192,21 +206,28 @@ def _count(config: Config, meant: Target) -> dict[str, Any]:
     return {"found": rows, "sessions": int(str(sessions)), "beside": neighbours(config.layout, meant)}
 
 
-def _tell(found: dict[str, Any], copies: list[dict[str, Any]]) -> None:
+def _tell(found: dict[str, Any]) -> None:
     rows = ", ".join(f"{count} of {signal}" for signal, count in found["found"].items())
     click.echo(f"Rows: {rows}; {found['sessions']} sessions in the totals.", err=True)
     if found["beside"]:
         click.echo("Beside it stand, in the same rows (rows with only these stay; give them to --user too):", err=True)
         for name in found["beside"]:
             click.echo(f"  {name}", err=True)
-    if copies:
-        click.echo("Copies that were written and are still there:", err=True)
-        for copy in copies:
-            held = {True: "holds such rows", False: "holds none", None: "may hold such rows"}[copy["holds"]]
-            click.echo(f"  {copy['path']} ({copy['kind']} of {copy['at'][:10]}): {held}", err=True)
 
 
-def _do(config: Config) -> dict[str, Any]:
+def _do(config: Config, *, show: bool) -> dict[str, Any]:
+    """The folder, by the daemon if there is one; then the copies, by ourselves."""
+    with_bar(config, lambda: _do_folder(config), show=show)
+    try:
+        return with_bar(config, lambda: asyncio.run(finished(config.layout)), show=show, label="Rewriting copies")
+    except WorkerError as error:
+        raise AgentError(
+            f"the folder is done, its copies are not: {error}",
+            "It goes on by itself, or with: telem-agent purge --resume",
+        ) from error
+
+
+def _do_folder(config: Config) -> dict[str, Any]:
     layout = config.layout
     running = control.find(layout)
     if running is not None:
@@ -217,35 +238,3 @@ def _do(config: Config) -> dict[str, Any]:
         return purge_without_daemon(layout, disk, load_key(layout, disk))
     finally:
         lock.release()
-
-
-def _copies(config: Config, meant: Target) -> list[dict[str, Any]]:
-    """Backups and exports that are still where they were written, and whether they hold such rows; None: unknown."""
-    found = []
-    for entry in exports.known(config.layout):
-        path = Path(str(entry.get("path", "-")))
-        if entry.get("kind") in ("backup", "export") and path.is_absolute() and path.exists():
-            found.append(
-                {"path": str(path), "kind": entry["kind"], "at": str(entry.get("at", "")), "holds": _holds(path, meant)}
-            )
-    return found
-
-
-def _holds(path: Path, meant: Target) -> bool | None:
-    if meant.kind not in (SESSION, USER):
-        return None
-    if path.suffix in (".csv", ".jsonl", ".ndjson", ".tsv") and path.is_file():
-        wanted = meant.value.encode()
-        with path.open("rb") as file:
-            return any(wanted in line for line in file)
-    return None
-
-
-def _delete(copies: list[dict[str, Any]], *, yes: bool) -> list[str]:
-    gone = []
-    for copy in copies:
-        if copy["holds"] is not False and (yes or click.confirm(f"Delete {copy['path']}?", err=True)):
-            with suppress(FileNotFoundError):
-                Path(copy["path"]).unlink()
-            gone.append(copy["path"])
-    return gone

@@ -1,8 +1,9 @@
 """Purging, as the daemon does it and as the command line does it without one. The steps are in `telem.storage.purge`.
 
 First the tombstone, so that nothing more of it is stored; then what is under way is waited for, segments are closed and
-made into Parquet, and a worker rewrites what holds such rows. The intent stays until the receipt is written: a purge
-that was interrupted goes on when the daemon next starts, or at `telem-agent purge --resume`.
+made into Parquet, and a worker rewrites what holds such rows. Then come backups and exports, which may take long and
+keep nothing else waiting. The intent stays until the receipt is written: a purge that was interrupted goes on when the
+daemon next starts, within ten minutes, or at `telem-agent purge --resume`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from telem.sanitize.records import Signal
-from telem.sanitize.tombs import SESSION, USER
+from telem.sanitize.tombs import SESSION, USER, digest_of, salt_of
 from telem.storage import intent, retention, tombstones
 from telem.storage.inventory import days_in_journal, parquet_files
+from telem.storage.keys import read_key
 from telem.storage.recovery import recover
 
 from .keeper import SEGMENTS_A_FILE, consecutive
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from .keeper import Keeper
 
 AGAIN_S = 600.0
+COPIES_TIMEOUT_S = 6 * 3600.0
+"""For taking rows out of all backups and exports; a backup takes as long as writing it did, twice."""
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +45,7 @@ def bury(layout: Layout, disk: Disk, key: bytes, target: Target) -> str:
     """Set the target's tombstone; returns its digest, empty for what is no session and no user."""
     if target.kind in (SESSION, USER):
         return tombstones.add(layout, disk, key, target.kind, target.value)
-    tombstones.add_before(layout, disk, target.before_us)
+    tombstones.add_before(layout, disk, key, target.before_us)
     return ""
 
 
@@ -83,23 +87,35 @@ class Purging:
             await asyncio.sleep(AGAIN_S)
 
     async def purge(self) -> dict[str, Any]:
-        """Purge what the intent names.
+        """Purge what the intent names: the folder, then the copies that left it.
+
+        Raises:
+            WorkerError: a step failed; the intent stays, and it is tried again.
+        """
+        await self.purge_folder()
+        async with self._one:
+            if intent.noted(self._layout) is None:
+                return {"receipt": None}
+            return await finished(self._layout)
+
+    async def purge_folder(self) -> dict[str, Any]:
+        """Take out of the folder what the intent names; the copies are left to whoever asked, or to `run`.
 
         Raises:
             WorkerError: a step failed; the intent stays, and it is tried again.
         """
         async with self._one:
             target = intent.noted(self._layout)
-            if target is None:
-                return {"receipt": None}
-            digest = bury(self._layout, self._disk, self._key, target)
+            if target is None or intent.done(self._layout).home:
+                return {}
+            bury(self._layout, self._disk, self._key, target)
             self._tombs.take(tombstones.read(self._layout, self._key))
             await self._ingest.settled()
+            self._keeper.remember()
             waiting = (await self._keeper.compact_now())["waiting"]
             if any(waiting.values()):
                 raise WorkerError(f"segments could not be made into Parquet first: {waiting}")
-            job = {"job": "purge", "home": str(self._layout.home), "digest": digest}
-            (said,) = await self._keeper.run_alone([job])
+            (said,) = await self._keeper.run_alone([{"job": "purge", "home": str(self._layout.home)}])
             if not said["ok"]:
                 raise WorkerError(said["error"])
             await self._keeper.work(everything=True)
@@ -123,17 +139,38 @@ class Purging:
             return said
 
 
+async def finished(layout: Layout) -> dict[str, Any]:
+    """Take the rows out of backups and exports, and write the receipt; the folder itself is done.
+
+    Raises:
+        WorkerError: another process does it just now, or it failed; the intent stays.
+    """
+    digest = digest_of_target(layout)
+    (said,) = await run_jobs([{"job": "copies", "home": str(layout.home), "digest": digest}], COPIES_TIMEOUT_S)
+    if not said["ok"]:
+        raise WorkerError(said["error"])
+    return said
+
+
+def digest_of_target(layout: Layout) -> str:
+    """The tombstone of what the intent names; empty for what is no session and no user."""
+    target, key = intent.noted(layout), read_key(layout)
+    if target is None or key is None or target.kind not in (SESSION, USER):
+        return ""
+    return digest_of(salt_of(key), target.kind, target.value)
+
+
 def purge_without_daemon(layout: Layout, disk: Disk, key: bytes) -> dict[str, Any]:
-    """The same without a daemon; the caller holds the folder's lock.
+    """The folder's part without a daemon; the caller holds the folder's lock.
 
     Raises:
         WorkerError: a step failed; the intent stays.
     """
     target = intent.noted(layout)
-    if target is None:
-        return {"receipt": None}
-    digest = bury(layout, disk, key, target)
-    return work_without_daemon(layout, disk, {"job": "purge", "home": str(layout.home), "digest": digest})
+    if target is None or intent.done(layout).home:
+        return {}
+    bury(layout, disk, key, target)
+    return work_without_daemon(layout, disk, {"job": "purge", "home": str(layout.home)})
 
 
 def work_without_daemon(layout: Layout, disk: Disk, job: dict[str, Any]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class WorkerError(RuntimeError):
     """A worker failed or took too long; the message is its own."""
 
 
-async def run_jobs(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+async def run_jobs(jobs: list[dict[str, Any]], timeout_s: float = WORKER_TIMEOUT_S) -> list[dict[str, Any]]:
     """Run jobs in one worker, in order; their results in the same order.
 
     Raises:
@@ -43,13 +43,13 @@ async def run_jobs(jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     )
     lines = "".join(json.dumps(job) + "\n" for job in jobs).encode()
     try:
-        async with asyncio.timeout(WORKER_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             output, errors = await process.communicate(lines)
     except BaseException as error:
         process.kill()
         await process.wait()
         if isinstance(error, TimeoutError):
-            raise WorkerError(f"a worker took longer than {WORKER_TIMEOUT_S:.0f} s and was ended") from error
+            raise WorkerError(f"a worker took longer than {timeout_s:.0f} s and was ended") from error
         raise
     results = [json.loads(line) for line in output.splitlines()]
     if len(results) != len(jobs):

@@ -1,7 +1,7 @@
 """What was purged and must not come back: keyed digests of sessions and users, and days before which nothing is taken.
 
-A digest leads back to nobody without the installation's key, and a session's or user's own rows are the only ones it
-can recognise.
+A digest leads back to nobody: whoever has a session's id or a user's stand-in can ask whether it was purged, and that
+is all. Who a stand-in is only the installation's key tells.
 """
 
 from __future__ import annotations
@@ -21,10 +21,14 @@ IMPORTED = "transcript"
 _REMEMBERED_MAX = 65_536
 
 
-def digest_of(key: bytes, kind: str, value: str) -> str:
+def salt_of(key: bytes) -> bytes:
+    """What digests are made with: it stays with them, so that they go on recognizing when the key is replaced."""
+    return blake2b(b"tomb", key=key, digest_size=32).digest()
+
+
+def digest_of(salt: bytes, kind: str, value: str) -> str:
     """What stands for a purged session or user. 32 hex digits."""
-    tomb_key = blake2b(b"tomb", key=key, digest_size=32).digest()
-    return blake2b(f"{kind}:{value}".encode("utf-8", "replace"), key=tomb_key, digest_size=16).hexdigest()
+    return blake2b(f"{kind}:{value}".encode("utf-8", "replace"), key=salt, digest_size=16).hexdigest()
 
 
 @dataclass(slots=True)
@@ -32,20 +36,20 @@ class Tombs:
     """All that was purged.
 
     Args:
+        digests: by the salt they were made with.
         before_us: imported records that happened earlier are not taken; what clients send now always is.
     """
 
-    key: bytes = b""
-    digests: frozenset[str] = frozenset()
+    digests: dict[bytes, frozenset[str]] = field(default_factory=dict)
     before_us: int = 0
     _known: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.digests) or self.before_us > 0
+        return any(self.digests.values()) or self.before_us > 0
 
     def take(self, others: Tombs) -> None:
         """Judge by these from now on."""
-        self.key, self.before_us = others.key, others.before_us
+        self.before_us = others.before_us
         self._known.clear()
         self.digests = others.digests
         self._known.clear()
@@ -67,7 +71,8 @@ class Tombs:
         if known is None:
             if len(self._known) >= _REMEMBERED_MAX:
                 self._known.clear()
-            known = self._known[kind, value] = digest_of(self.key, kind, value) in self.digests
+            known = any(digest_of(salt, kind, value) in digests for salt, digests in self.digests.items())
+            self._known[kind, value] = known
         return known
 
     def held(self, kind: str, values: Iterable[str]) -> list[str]:

@@ -41,6 +41,7 @@ LEFT_OUT = {
     "access_log": "says who asked this machine what, and stays with it",
     "access.head": "likewise",
     "ACCESS": "likewise",
+    "COPIES": "says which process has the copies",
     "progress": "of work under way",
     "cutoff": "derived",
     "spare": "zeros",

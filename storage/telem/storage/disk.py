@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
 TEMPORARY_PREFIX = ".tmp-"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 LOCK_ATTEMPTS = 20
@@ -71,7 +71,7 @@ class Appender:
             os.ftruncate(self._descriptor, self.size)
             os.lseek(self._descriptor, self.size, os.SEEK_SET)
             self.torn = False
-            if error.errno in _FULL:
+            if error.errno in FULL:
                 raise DiskFullError(error.errno, f"no space left for {len(data)} bytes", str(self.path)) from error
             raise
         self.size += len(data)
@@ -155,7 +155,7 @@ class Disk:
             temporary.replace(path)
         except OSError as error:
             temporary.unlink(missing_ok=True)
-            if error.errno in _FULL:
+            if error.errno in FULL:
                 raise DiskFullError(error.errno, f"no space left for {len(data)} bytes", str(path)) from error
             raise
         self.sync_directory(path.parent)

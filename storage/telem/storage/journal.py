@@ -185,11 +185,21 @@ def encode(batch: SanitizedBatch, segment: int) -> bytes:
     for line in batch.lines:
         pieces += (prefix, line[1:], b"\n")
     rows = b"".join(pieces)
-    return rows + b'{"commit":{"request":"%b","rows":%d,"crc":%d,"at":%d}}\n' % (
-        batch.request_id.encode(),
-        len(batch.lines),
+    return rows + _commit_line(rows, Commit(batch.request_id, len(batch.lines), batch.received_at_ns // 1000))
+
+
+def recoded(lines: Sequence[bytes], commit: Commit) -> bytes:
+    """A batch that has only these of its lines left, with their line feeds."""
+    rows = b"".join(lines)
+    return rows + _commit_line(rows, Commit(commit.request_id, len(lines), commit.at_us))
+
+
+def _commit_line(rows: bytes, commit: Commit) -> bytes:
+    return b'{"commit":{"request":"%b","rows":%d,"crc":%d,"at":%d}}\n' % (
+        commit.request_id.encode(),
+        commit.rows,
         zlib.crc32(rows),
-        batch.received_at_ns // 1000,
+        commit.at_us,
     )
 
 

@@ -22,6 +22,9 @@
   manifest/<signal>/YYYY-MM-DD.json   size and checksums of an ingest day's Parquet files
   rollups/current.json                which rollup is in force: closed days, and the raw ones still there
   rollups/v=<k>/<version>/usage.parquet, series.parquet   what closed days add to the totals; never changed, replaced
+  rollups/v=<k>/<version>/imported.parquet   sums of another folder's days whose rows it has no more
+  origin.json                         which folder this is, and of which it was restored
+  COPIES                              held by who takes purged rows out of backups and exports
   purge.json                          what is to be purged, until it has been
   progress                            how far a purge or another rewriting is
   tombstones.json                     keyed digests of what was purged and must not come back
@@ -72,6 +75,7 @@ PARQUET_NAME = re.compile(r"(\d{12})-(\d{12})(?:-r(\d+))?\.parquet")
 ROLLUP_VERSION = 1
 """Raised whenever a column of the rollups is added or changed."""
 
+TOMBSTONES = "tombstones.json"
 ACCESS_NAME = re.compile(r"(\d{6})\.ndjson")
 SEED_NAME = "000000000000-000000000000.parquet"
 SEED_DAY = "1970-01-01"
@@ -172,7 +176,15 @@ class Layout:
 
     @property
     def tombstones(self) -> Path:
-        return self.home / "tombstones.json"
+        return self.home / TOMBSTONES
+
+    @property
+    def copies_lock(self) -> Path:
+        return self.home / "COPIES"
+
+    @property
+    def origin(self) -> Path:
+        return self.home / "origin.json"
 
     @property
     def receipts(self) -> Path:

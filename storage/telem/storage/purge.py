@@ -10,33 +10,31 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections import Counter
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import orjson
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from telem.sanitize.records import Signal
 from telem.sanitize.tombs import SESSION, USER, USER_COLUMNS
 
-from . import closing, retries, rollups, snapshot
-from .intent import ALL, BEFORE, Target
+from . import closing, meant, retries, rollups, snapshot
+from .intent import ALL, BEFORE, Done, Target
 from .inventory import covered_segments, parquet_files
 from .journal import segments
-from .rewrite import rewrite_day
+from .making_room import Found, rewrite_days
+from .meant import is_meant
 from .views import glob_safe, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from .disk import Disk
     from .layout import Layout
+    from .meant import Meant
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "256MB"}
 
@@ -45,36 +43,14 @@ class SegmentError(RuntimeError):
     """The journal holds rows of the target that are in no Parquet file yet; try again later."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Rows of a target in one Parquet file."""
-
-    path: Path
-    signal: Signal
-    day: str
-    rows: int
-
-
 def where(target: Target) -> str:
     """SQL condition for rows of raw tables."""
-    match target.kind:
-        case "session":
-            return f"session_id = {quote(target.value)}"
-        case "user":
-            return " OR ".join(f"{column} = {quote(target.value)}" for column in USER_COLUMNS)
-        case "before":
-            return f"time < make_timestamptz({target.before_us})"
-    return "true"
+    return meant.where(meant.of(target))
 
 
 def where_summed(target: Target) -> str:
     """SQL condition for rows of the rollups."""
-    match target.kind:
-        case "user":
-            return " OR ".join(f'"{column}" = {quote(target.value)}' for column in ("user", "user_id", "account_id"))
-        case "before":
-            return f"day < DATE {quote(target.value)}"
-    return where(target)
+    return meant.where_summed(meant.of(target))
 
 
 def find(layout: Layout, target: Target) -> list[Found]:
@@ -111,44 +87,46 @@ def neighbours(layout: Layout, target: Target) -> list[str]:
     return sorted(others - {target.value})
 
 
-def purge(layout: Layout, disk: Disk, target: Target, progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """Remove the target's rows; returns what the receipt says. Doing it again finds what is left."""
+def purge(
+    layout: Layout,
+    disk: Disk,
+    target: Target,
+    progress: Callable[[int, int], None],
+    note: Callable[[Done], None] = lambda _so_far: None,
+    so_far: Done | None = None,
+) -> Done:
+    """Remove the target's rows; returns what the receipt says. Doing it again finds what is left.
+
+    Args:
+        note: keeps what was done, for one that goes on after an interruption.
+        so_far: what was kept of it.
+
+    Raises:
+        SegmentError: a segment holds such rows and is not ready.
+        DiskFullError: there is no space for what stays of some day. All others are done; free some, and go on.
+    """
+    said = so_far or Done()
     _settle(layout, disk)
-    emptied = _segments(layout, disk, target)  # first: one whose rows are in no Parquet file any more would be read
-    found = find(layout, target)
-    rows: Counter[str] = Counter()
-    days = sorted({(file.signal, file.day) for file in found})
-    for number, (signal, day) in enumerate(days):
-        progress(number, len(days))
-        mine = [file for file in found if (file.signal, file.day) == (signal, day)]
-        rewrite_day(layout, signal, day, {file.path: partial(without, target=target) for file in mine}, disk)
-        rows[signal.value] += sum(file.rows for file in mine)
-    progress(len(days), len(days))
-    snapshot.sweep(layout, disk)  # what a killed backup left has rows as they were
+    said.segments += _segments(layout, disk, target)  # first: one whose rows are in no Parquet file would be read
+    snapshot.sweep(layout, disk)  # what a killed backup left has rows as they were, and takes space
+    rewrite_days(layout, disk, find(layout, target), meant.of(target), progress, partial(_count_in, layout, said, note))
     _settle(layout, disk)
-    return {
-        "rows": dict(rows),
-        "files": [str(file.path.relative_to(layout.home)) for file in found],
-        "segments": emptied,
-        "rollup_rows": _rollups(layout, disk, target),
-        "quarantined": _quarantine(layout, disk, target),
-    }
+    said.rollup_rows += _rollups(layout, disk, meant.of(target))
+    said.quarantined += _quarantine(layout, disk, target)
+    said.home = True
+    note(said)
+    return said
 
 
-def without(table: pa.Table, target: Target) -> pa.Table:
-    """The table without the target's rows."""
-    if target.kind == ALL:
-        return table.slice(0, 0)
-    columns = {SESSION: ("session_id",), USER: USER_COLUMNS, BEFORE: ("time",)}[target.kind]
-    gone: Any = pa.array([False] * table.num_rows)
-    for column in columns:
-        if target.kind == BEFORE:
-            limit = pa.scalar(target.before_us, pa.timestamp("us", "UTC"))
-            hit = pc.less(table[column].cast(pa.timestamp("us", "UTC")), limit)
-        else:
-            hit = pc.equal(table[column], pa.scalar(target.value))
-        gone = pc.or_(gone, pc.fill_null(hit, pa.scalar(value=False)))  # type: ignore[arg-type]  # arrays both
-    return table.filter(pc.invert(gone))
+def _count_in(layout: Layout, said: Done, note: Callable[[Done], None], files: Sequence[Found]) -> None:
+    """Note files that are about to be rewritten, unless they were before an interruption."""
+    for file in files:
+        name = str(file.path.relative_to(layout.home))
+        if name not in said.files:
+            said.files.append(name)
+            said.rows[file.signal.value] = said.rows.get(file.signal.value, 0) + file.rows
+    with suppress(OSError):  # a full disk; then the receipt of a purge that is interrupted knows less
+        note(said)
 
 
 def _segments(layout: Layout, disk: Disk, target: Target) -> list[str]:
@@ -157,16 +135,16 @@ def _segments(layout: Layout, disk: Disk, target: Target) -> list[str]:
     Unlinked, not emptied as retiring does: a query that has listed one and not opened it yet fails, where an emptied
     one would read as no rows although its Parquet file was not there yet when the query began.
     """
-    gone = []
+    gone, rows = [], meant.of(target)
     for signal in Signal:
         covered = covered_segments(layout, signal)
-        meant = [
+        hits = [
             (number, path)
             for number, path in segments(layout, signal)
-            if path.stat().st_size and any(_is_meant(line, target) for line in _lines(path))
+            if path.stat().st_size and any(is_meant(line, rows) for line in _lines(path))
         ]
-        doomed = [path for number, path in meant if number in covered]
-        if target.kind in (SESSION, USER) and len(doomed) < len(meant):  # of these nothing is stored any more
+        doomed = [path for number, path in hits if number in covered]
+        if target.kind in (SESSION, USER) and len(doomed) < len(hits):  # of these nothing is stored any more
             raise SegmentError(f"a segment of {signal} could not be made whole yet, and holds such rows")
         retries.keep(layout, signal, doomed, disk)
         for path in doomed:
@@ -193,22 +171,6 @@ def _lines(path: Path) -> list[bytes]:
     return path.read_bytes().splitlines()
 
 
-def _is_meant(line: bytes, target: Target) -> bool:
-    """Does a line of a segment, whole or damaged, belong to the target?"""
-    if target.kind == ALL:
-        return True
-    if target.kind != BEFORE and target.value.encode() not in line:
-        return False
-    try:
-        row = orjson.loads(line)
-    except ValueError:
-        return target.kind != BEFORE
-    if target.kind == BEFORE:
-        return isinstance(row.get("time"), int) and row["time"] < target.before_us
-    columns = ("session_id",) if target.kind == SESSION else USER_COLUMNS
-    return any(row.get(column) == target.value for column in columns)
-
-
 def _quarantine(layout: Layout, disk: Disk, target: Target) -> int:
     """Take the target's lines out of damaged pieces; what cannot be read stays, unless all is to go. Returns lines."""
     removed = 0
@@ -219,34 +181,35 @@ def _quarantine(layout: Layout, disk: Disk, target: Target) -> int:
             removed += 1
         elif path.is_file() and path.suffix != ".parquet":
             lines = path.read_bytes().splitlines(keepends=True)
-            kept = [line for line in lines if not _is_meant(line, target)]
+            kept = [line for line in lines if not is_meant(line, meant.of(target))]
             removed += len(lines) - len(kept)
             if len(kept) < len(lines):
                 disk.write(path, b"".join(kept))
     return removed
 
 
-def _rollups(layout: Layout, disk: Disk, target: Target) -> int:
-    """A new version without the target's rows; all older ones go at once."""
+def _rollups(layout: Layout, disk: Disk, rows: Meant) -> int:
+    """A new version without the rows that are meant; all older ones go at once. Returns how many rows it lost."""
     in_force = rollups.read(layout)
     if not in_force.version:
         return 0
+    condition, of_series = meant.where_summed(rows), meant.where_series(rows)
     usage, series = rollups.files(layout, in_force)
-    condition = where_summed(target)
-    of_series = condition.replace("day <", "ingest_day <")
-    rows = _count(usage, condition)
-    if rows or _count(series, of_series):
+    conditions = {usage: condition, rollups.imported(layout, in_force): condition, series: of_series}
+    hits = {path: _count(path, sql) for path, sql in conditions.items() if path.exists()}
+    if any(hits.values()):
         after = replace(in_force, version=rollups.next_version(layout, in_force))
-        new_usage, new_series = rollups.files(layout, after)
-        _keep(usage, condition, new_usage, disk)
-        if target.kind == BEFORE:  # what a running total had reached is needed by what it adds later
-            disk.link(series, new_series)
-        else:
-            _keep(series, of_series, new_series, disk)
+        for path, hit in hits.items():
+            new = layout.rollup(after.version) / path.name
+            disk.directory(new.parent)
+            if hit:
+                _keep(path, conditions[path], new, disk)
+            else:
+                disk.link(path, new)
         rollups.write(layout, disk, after)
         in_force = after
     rollups.sweep(layout, disk, in_force)
-    return rows
+    return sum(hit for path, hit in hits.items() if path != series)
 
 
 def _count(path: Path, condition: str) -> int:
@@ -264,7 +227,7 @@ def _keep(path: Path, condition: str, new: Path, disk: Disk) -> None:
 
 
 def receipt(
-    layout: Layout, disk: Disk, target: Target, said: dict[str, Any], digest: str, *, here: bool = True
+    layout: Layout, disk: Disk, target: Target, said: Mapping[str, Any], digest: str, *, here: bool = True
 ) -> Path:
     """Write what was done, without who it was about; if it was done here, the intent is fulfilled then."""
     now_s = time.time()

@@ -1,7 +1,7 @@
 """What happens to an earlier life's journal at start, before anything new is accepted.
 
 A tail without its commit line was never acknowledged and is cut; a damaged batch is taken out of the segment and put
-into quarantine with its number of bytes, so that every other row stays readable. So is a tail of which it cannot be told.
+into quarantine with its number of bytes, so that every other row stays readable; so is a tail that is in doubt.
 """
 
 from __future__ import annotations

@@ -49,15 +49,15 @@ def rewrite_day(layout: Layout, signal: Signal, day: str, changes: Mapping[Path,
     aside = layout.merging(signal) / f"ingest_day={day}"
     shutil.rmtree(aside, ignore_errors=True)
     disk.directory(aside)
-    for path in sorted(layout.day(signal, day).glob("*.parquet")):
-        if path in changes:
-            _rewrite(signal, path, aside / renamed(path.name), changes[path], disk)
-        else:
-            disk.link(path, aside / path.name)
     try:
+        for path in sorted(layout.day(signal, day).glob("*.parquet")):
+            if path in changes:
+                _rewrite(signal, path, aside / renamed(path.name), changes[path], disk)
+            else:
+                disk.link(path, aside / path.name)
         replace_day(layout, signal, day, aside, disk)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)  # its space is needed, whatever happened
 
 
 def renamed(name: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from telem.sanitize.records import Signal
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 USAGE, SERIES = "usage.parquet", "series.parquet"
+IMPORTED = "imported.parquet"
+"""What was imported as sums, because its rows had expired where they were stored; there only if something was."""
 FIRST_DAY = SEED_DAY
 """No row is older than the day of the seeds."""
 
@@ -64,6 +66,25 @@ class RollupError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """Ingest days of another folder that were imported.
+
+    Args:
+        origin: the folder's id, see `origin`.
+        kind: `rows` or `sums`.
+        first, last: days (YYYY-MM-DD), both included.
+        at: the ingest day here, when it began; rows are of this day or a later one.
+    """
+
+    origin: str
+    signal: str
+    kind: str
+    first: str
+    last: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rollups:
     """What readers need to know.
 
@@ -72,12 +93,14 @@ class Rollups:
         closed: totals of ingest days before this one are in the rollups, and no row joins those days any more.
         raw_since: by signal, the first ingest day whose raw rows are promised; earlier ones are gone or going.
         raw_since_at_s: when `raw_since` was last moved; what it gives up is removed a grace later.
+        taken: which days of other folders have been imported, as rows or as sums.
     """
 
     version: int = 0
     closed: str = FIRST_DAY
     raw_since: dict[Signal, str] = field(default_factory=lambda: dict.fromkeys(Signal, FIRST_DAY))
     raw_since_at_s: float = 0.0
+    taken: tuple[Taken, ...] = ()
 
     @property
     def stamp(self) -> tuple[object, ...]:
@@ -111,7 +134,8 @@ def _parsed(said: Any, path: Path) -> Rollups:
         raise RollupError(f"{path} has schema {found!r}, this program knows {SCHEMA}. Use a newer telem-agent.")
     try:
         since = {signal: str(said["raw_since"][signal.value]) for signal in Signal}
-        return Rollups(int(said["version"]), str(said["closed"]), since, float(said["raw_since_at_s"]))
+        taken = tuple(Taken(**one) for one in said.get("taken", ()))
+        return Rollups(int(said["version"]), str(said["closed"]), since, float(said["raw_since_at_s"]), taken)
     except (KeyError, TypeError, ValueError) as error:
         raise RollupError(f"{path} is damaged: {error!r}. Restore it from a backup.") from error
 
@@ -125,6 +149,7 @@ def write(layout: Layout, disk: Disk, rollups: Rollups) -> None:
         "closed": rollups.closed,
         "raw_since": {signal.value: day for signal, day in rollups.raw_since.items()},
         "raw_since_at_s": rollups.raw_since_at_s,
+        "taken": [asdict(one) for one in rollups.taken],
     }
     disk.write(layout.rollups_manifest, json.dumps(said).encode() + b"\n")
 
@@ -142,9 +167,10 @@ def renew(layout: Layout, disk: Disk, rollups: Rollups) -> Rollups:
     if not rollups.version:
         return rollups
     after = replace(rollups, version=next_version(layout, rollups))
-    for old, new in zip(files(layout, rollups), files(layout, after), strict=True):
-        disk.directory(new.parent)
-        disk.link(old, new)
+    for old in (*files(layout, rollups), imported(layout, rollups)):
+        if old.exists():
+            disk.directory(layout.rollup(after.version))
+            disk.link(old, layout.rollup(after.version) / old.name)
     return after
 
 
@@ -157,6 +183,11 @@ def files(layout: Layout, rollups: Rollups) -> tuple[Path, Path]:
     """The files of totals and of series."""
     folder = layout.rollup(rollups.version)
     return folder / USAGE, folder / SERIES
+
+
+def imported(layout: Layout, rollups: Rollups) -> Path:
+    """The file of what was imported as sums; it is there only if something was."""
+    return layout.rollup(rollups.version) / IMPORTED
 
 
 def folders(layout: Layout) -> Iterator[tuple[int, Path]]:

@@ -1,8 +1,8 @@
 """What is behind the last whole batch of a segment: torn, or damaged?
 
-A batch is one write, and is acknowledged when all of it is on the medium. What a crash tears is therefore the beginning
-of a batch: whole rows, and then perhaps a part of a line. Whatever else stands there may have been acknowledged, and was
-damaged since. Zeros are what a power cut leaves of blocks that were not written.
+A batch is one write, and is acknowledged when all of it is on the medium. What a crash tears is therefore the
+beginning of a batch: whole rows, and then perhaps a part of a line. Whatever else stands there may have been
+acknowledged, and was damaged since. Zeros are what a power cut leaves of blocks that were not written.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@
     {"job": "remove", "home": "…", "reasons": [["logs", "2025-10-31", "age"]]}
     {"job": "weekly", "home": "…", "week": "2026-W47", "days": {"logs": 90, …}, "size_bytes": 100000000000}
     {"job": "sanitize", "home": "…", "policy": "…", "profile": "", "known_values": [], "dry": true}
-    {"job": "purge", "home": "…", "digest": "…"}
+    {"job": "purge", "home": "…"}
+    {"job": "copies", "home": "…", "digest": "…"}
     {"job": "publish", "home": "…", "cutoff": "2026-01-30"}
 
 It exists so that the daemon never imports duckdb and pyarrow (60 MB) and so that whatever goes wrong here cannot take
@@ -59,6 +60,8 @@ def main() -> None:
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """Run one job and say what came of it."""
     layout, disk = Layout(Path(job["home"])), Disk()
+    if job["job"] == "copies":  # it reads and writes elsewhere, and may take long
+        return _run(job, layout, disk)
     lock = disk.wait_for_lock(layout.worker_lock)
     try:
         return _run(job, layout, disk)
@@ -111,16 +114,40 @@ def _remove(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
     return {"removed": [asdict(day) for day in retention.remove(layout, disk, time.time(), reasons)]}
 
 
-def _purge(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
-    from .purge import purge, receipt
+def _purge(_job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
+    from .purge import purge
 
     target = intent.noted(layout)
     if target is None:
-        return {"receipt": None}
-    said = purge(layout, disk, target, lambda done, total: intent.show_progress(layout, done, total))
+        return {}
+    said = purge(
+        layout,
+        disk,
+        target,
+        lambda done, total: intent.show_progress(layout, done, total),
+        lambda so_far: intent.reached(layout, disk, target, so_far),
+        intent.done(layout),
+    )
     layout.progress.unlink(missing_ok=True)
     layout.statusline.unlink(missing_ok=True)  # it names sessions; a daemon writes it anew
-    return {"receipt": str(receipt(layout, disk, target, said, job["digest"])), **said}
+    return asdict(said)
+
+
+def _copies(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
+    """What a purge does last: the copies that left the folder, and the receipt. See `run` on why it holds no lock."""
+    from . import copies
+    from .purge import receipt
+
+    target, so_far = intent.noted(layout), intent.done(layout)
+    if target is None or not so_far.home:
+        return {"receipt": None}
+    with copies.alone(layout, disk):
+        found = copies.take_out(layout, disk, target, lambda done, all_: intent.show_progress(layout, done, all_))
+        said = {**asdict(so_far), "copies": [copy.noted() for copy in found]}
+        del said["home"]
+        path = receipt(layout, disk, target, said, job["digest"])
+    layout.progress.unlink(missing_ok=True)
+    return {"receipt": str(path), **said, "copies": [copy.said() for copy in found]}
 
 
 def _weekly(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
@@ -164,6 +191,7 @@ _STEPS: dict[str, Callable[[dict[str, Any], Layout, Disk], dict[str, Any]]] = {
     "give up": _give_up,
     "remove": _remove,
     "purge": _purge,
+    "copies": _copies,
     "sanitize": _sanitize,
     "weekly": _weekly,
     "publish": _publish,
