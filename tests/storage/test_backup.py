@@ -13,20 +13,23 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import KEY
-from tests.otlp import GOLDENS, golden, numbered, raw
-from tests.storage.homes import asked, home_of, next_segment, parquet, record_names, segment
+from tests.otlp import GOLDENS, NOW_NS, golden, logs, numbered, raw
+from tests.storage.homes import DAY, asked, home_of, next_segment, parquet, record_names, segment
 
 from telem.sanitize.decode import decode
 from telem.sanitize.gate import Gate
 from telem.sanitize.policy import shipped_policy
 from telem.sanitize.records import Profile, SanitizedBatch, Signal
 from telem.sanitize.redact import Redactor
+from telem.storage import manifest, origin, tombstones
 from telem.storage.archive import ArchiveError, read
-from telem.storage.backup import LEFT_OUT, key_id, write_backup
+from telem.storage.backup import LEFT_OUT, write_backup
+from telem.storage.closing import close
 from telem.storage.disk import Disk
-from telem.storage.keys import read_key
+from telem.storage.keys import key_id, load_key, read_key
 from telem.storage.layout import Layout
-from telem.storage.restore import NotEmptyError, check, restore
+from telem.storage.restore import NotEmptyError, Purged, check, restore
+from telem.storage.verify import verify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,13 +82,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 def test_everything_comes_back(filled: Layout, home: Path) -> None:
     """Rows of all signals from both places, settings and rules; the restored folder goes on with the numbering."""
-    manifest = restore(io.BytesIO(backup_of(filled)), home / "two", Disk())
+    said = restore(io.BytesIO(backup_of(filled)), home / "two", Disk()).manifest
     restored = Layout(home / "two")
     for signal in Signal:
         assert record_names(restored, signal) == record_names(filled, signal) == ["a", "b", "c", "d", "e"]
         assert asked(restored, f"FROM raw_{signal} ORDER BY id") == asked(filled, f"FROM raw_{signal} ORDER BY id")
         assert next_segment(restored, signal) == 4
-        days = manifest.rows()[signal]
+        days = said.rows()[signal]
         assert (days["2026-01-31"], days["2026-02-01"], sum(days.values())) == (2, 1, 5)
     assert restored.config.read_bytes() == filled.config.read_bytes()
     assert restored.policy.read_bytes() == filled.policy.read_bytes()
@@ -256,3 +259,46 @@ def test_tar_and_zstd_read_it_too(whole: bytes) -> None:
         names = tar.getnames()
     assert (names[0], names[-1]) == ("backup.json", "manifest.json")
     assert "journal/logs/s-000000000003.ndjson" in names
+
+
+def test_what_was_purged_since_stays_out(home: Path, gate: Gate) -> None:
+    """Of a backup that nobody knew of: told by the tombstones of the folder it was made of, also under another key."""
+    layout = home_of(home / "one")
+    for number, sessions in enumerate((("gone", "here"), ("here", "gone", "here")), 1):
+        records = [{"event.name": "user_prompt", "session.id": name, "n": number} for name in sessions]
+        request = raw(LOGS, logs(*records, time_ns=NOW_NS))
+        made = gate.sanitize(decode(request), gate.request_id(request))
+        (parquet if number % 2 else segment)(layout, number, made)
+    manifest.note(layout, LOGS, DAY, Disk())
+    close(layout, "2026-02-01", Disk())
+    old = backup_of(layout)
+    tombstones.add(layout, Disk(), load_key(layout, Disk()), "session", "gone")
+    purged = Purged(tombstones.said_by(layout.tombstones), origin.read(layout))
+    done = restore(io.BytesIO(old), home / "two", Disk(), purged=[purged])
+    two = Layout(home / "two")
+    assert done.left_out == 3  # two rows and a sum
+    assert asked(two, "SELECT session_id, count(*) FROM raw_logs GROUP BY 1") == [("here", 3)]
+    assert b"gone" not in b"".join(path.read_bytes() for path in two.home.rglob("*") if path.is_file())
+    assert (verify(two, deep=True).damaged, next_segment(two)) == ([], 3)
+    assert tombstones.read(two, load_key(two, Disk())).holds("session", "gone")
+    other = Purged(purged.said, origin.Origin("other"))
+    assert restore(io.BytesIO(old), home / "three", Disk(), purged=[other]).left_out == 0
+    tombstones.add_before(layout, Disk(), load_key(layout, Disk()), 1 << 60)
+    purged = Purged(tombstones.said_by(layout.tombstones))
+    restore(io.BytesIO(old), home / "four", Disk(), purged=[purged])
+    assert asked(Layout(home / "four"), "SELECT count(*) FROM raw_logs") == [(0,)]
+    later = restore(io.BytesIO(backup_of(layout)), home / "five", Disk(), purged=[purged])
+    assert later.left_out == 0  # what came after a purge of a time, stays
+
+
+def test_a_restored_folder_is_another_one_and_knows_whose_it_was(filled: Layout, home: Path) -> None:
+    """Days up to the backup are its parent's, later ones its own; also over two restorings."""
+    mine = origin.read(filled)
+    restore(io.BytesIO(backup_of(filled, with_key=True)), home / "two", Disk())
+    two = origin.read(Layout(home / "two"))
+    restore(io.BytesIO(backup_of(Layout(home / "two"))), home / "three", Disk())
+    three = origin.read(Layout(home / "three"))
+    assert len({mine.id, two.id, three.id}) == 3
+    assert three.of_day("2026-01-01") == two.of_day("2026-01-01") == mine.id
+    assert (two.of_day("2999-01-01"), three.of_day("2999-01-01")) == (two.id, three.id)
+    assert (three.is_kin(mine), mine.is_kin(origin.Origin("x")), mine.has(mine.id, "2999-01-01")) == (True, False, True)

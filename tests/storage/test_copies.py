@@ -112,7 +112,7 @@ def test_a_backup_is_written_anew_without_the_rows(store: Layout, home: Path) ->
     report = verify(there, deep=True)
     assert (report.damaged, report.unlisted) == ([], [])
     usage, _ = rollups.files(there, rollups.read(there))
-    assert duckdb.sql(f"SELECT session_id, prompts FROM '{usage}'").fetchall() == [("here", 1)]
+    assert duckdb.execute(f"SELECT session_id, prompts FROM '{usage}'").fetchall() == [("here", 1)]
     assert digest in there.tombstones.read_text()
     before = path.read_bytes()
     assert taken_out(store) == [(0, "untouched")]
@@ -162,7 +162,7 @@ def test_parquet_exports_and_other_tables(store: Layout, home: Path) -> None:
     assert taken_out(store) == [(3, "rewritten"), (1, "rewritten"), (3, "rewritten"), (None, "left")]
     for name, rows in (("a", 5), ("s", 1), ("o", 5)):
         path = home / f"{name}.parquet"
-        assert duckdb.sql(f"SELECT count(*) FROM '{path}'").fetchall() == [(rows,)]
+        assert duckdb.execute(f"SELECT count(*) FROM '{path}'").fetchall() == [(rows,)]
         assert b"gone" not in path.read_bytes()
 
 

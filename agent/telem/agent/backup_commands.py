@@ -15,17 +15,22 @@ import orjson
 from telem.sanitize.again import Again
 from telem.sanitize.records import Signal
 from telem.sanitize.redact import Redactor
-from telem.storage import exports, tombstones
+from telem.storage import exports, origin, tombstones
 from telem.storage import restore as restoring
 from telem.storage.archive import ArchiveError
-from telem.storage.backup import key_id, write_backup
+from telem.storage.backup import write_backup
 from telem.storage.disk import Disk
 from telem.storage.import_archive import Importer, parse_users
 from telem.storage.inventory import sizes
-from telem.storage.keys import KEY_BYTES, load_key, read_key
-from telem.storage.resanitize import judged
+from telem.storage.keys import KEY_BYTES, KeyFileError, key_id, load_key, read_key
+from telem.storage.layout import Layout
+from telem.storage.resanitize import judged, judged_sums
+from telem.storage.worker import run
 
+from . import control
+from .catalog_commands import safe_cutoff
 from .errors import AgentError
+from .homes import HOME_ENV, default_home
 from .policies import load_policy
 from .progress import Counted, bar
 from .reserve import reserve
@@ -138,16 +143,46 @@ def list_backup(file: str, *, as_json: bool) -> None:
     _say(manifest, {"path": file}, as_json=as_json)
 
 
-def restore(config: Config, file: str, key: Path | None, *, as_json: bool) -> None:
-    """Make a data folder from a backup."""
+def restore(config: Config, file: str, key: Path | None, purged_in: tuple[Path, ...], *, as_json: bool) -> None:
+    """Make a data folder from a backup, without what was purged since in folders that are known here.
+
+    Raises:
+        AgentError: a folder that was named has no tombstones that can be read.
+    """
     given = _read_key(key)
+    homes = _purged_in(config.home, purged_in)
     with _with_hints(), _source(file, "Restoring") as source:
         restoring.refuse_unless_empty(config.home)
-        manifest = restoring.restore(source, config.home, Disk(), given)
-    _say(manifest, {"path": file, "home": str(config.home)}, as_json=as_json)
+        done = restoring.restore(source, config.home, Disk(), given, purged=list(homes.values()))
+    manifest = done.manifest
+    more = {"path": file, "home": str(config.home), "left_out": done.left_out}
+    _say(manifest, more, as_json=as_json)
     if not as_json:
+        if done.left_out:
+            click.echo(f"{done.left_out} rows and sums were left out: they were purged since", err=True)
         _say_key(config, manifest)
         click.echo(f"Restored into {config.home}; start it with: telem-agent start --home {config.home}", err=True)
+
+
+def _purged_in(home: Path, named: tuple[Path, ...]) -> dict[Path, restoring.Purged]:
+    """What was purged in other folders: those that were named, the usual one, and those beside the new one."""
+    beside = sorted(home.parent.glob("*")) if home.parent.is_dir() else []
+    usual = Path(os.environ.get(HOME_ENV) or default_home())
+    found = {}
+    for path in (*named, usual, *(path for path in beside if Layout(path).format.is_file())):
+        layout = Layout(path.expanduser().absolute())
+        if path in named and not layout.tombstones.is_file():
+            raise AgentError(f"nothing was purged in {path}", "Name the data folder in which something was purged")
+        if layout.home == home or layout.home in found or not layout.tombstones.is_file():
+            continue
+        try:
+            said = tombstones.said_by(layout.tombstones, read_key(layout))
+            found[layout.home] = restoring.Purged(said, None if path in named else origin.read(layout))
+        except (tombstones.TombstoneError, KeyFileError, OSError) as error:
+            raise AgentError(
+                f"what was purged in {path} cannot be read: {error}", "Mend it, or move it away"
+            ) from error
+    return found
 
 
 def _read_key(path: Path | None) -> bytes | None:
@@ -189,12 +224,15 @@ def import_archive(config: Config, file: Path, pairs: tuple[str, ...], *, dry: b
         tombstones.read(layout, key),
         lambda signal, table: judged(table, Again(signal, redactor))[0],
         users,
+        lambda table: judged_sums(table, redactor)[0],
     )
     entry = None if dry else exports.record(layout, disk, "import", str(file.absolute()))
     with _with_hints(), bar("Importing", manifest.total_bytes()) as advance:
         done = importer.add(file, manifest, dry=dry, progress=advance)
     if entry:
-        exports.complete(layout, disk, entry, added=done.added)
+        exports.complete(layout, disk, entry, added=done.added, sums=done.sums.added)
+    if done.sums.added and not dry and control.find(layout) is None:
+        run({"job": "publish", "home": str(layout.home), "cutoff": safe_cutoff(layout)})
     _say_import(config, manifest, done, dry=dry, as_json=as_json)
 
 
@@ -210,8 +248,13 @@ def _say_import(config: Config, manifest: Manifest, done: Imported, *, dry: bool
         gone = f", {done.purged[signal]} purged and left out" if done.purged[signal] else ""
         click.echo(f"{signal:8} {added:>10} rows {verb}, {done.known[signal]} were here already{gone}")
     for signal, expired in done.expired.items():
-        click.echo(f"{signal:8} {expired:>10} rows of this folder's past left out: only their sums are kept")
-    if not done.added and not done.expired:
+        click.echo(f"{signal:8} {expired:>10} rows of days of which only the sums are kept left out")
+    if done.sums.added or done.sums.known or done.sums.purged:
+        verb = "would be added" if dry else "added"
+        gone = f", {done.sums.purged} purged and left out" if done.sums.purged else ""
+        known = f"{done.sums.known} of days that are here already"
+        click.echo(f"{'sums':8} {done.sums.added:>10} of days without rows {verb}, {known}{gone}")
+    if not done.added and not done.expired and not done.sums.added:
         click.echo("the backup holds no rows")
     if not same_key:
         click.echo(OTHER_KEY, err=True)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from telem.sanitize.pseudonym import KINDS, Pseudonyms
-from telem.storage import tombstones
+from telem.storage import origin, tombstones
 from telem.storage.disk import Disk
 from telem.storage.keys import KeyFileError, read_key, rotate_key
 
@@ -122,6 +122,7 @@ def rotate(config: Config, *, keep_old: bool) -> None:
     with contextlib.suppress(KeyFileError):
         if key := read_key(config.layout):
             tombstones.keep(config.layout, Disk(), key)  # what was purged stays so under another key
+            origin.keep(config.layout, Disk())
     rotate_key(config.layout, Disk(), retired)
     click.echo("A new key is in place.", err=True)
     click.echo(CONSEQUENCES, err=True)

@@ -39,16 +39,26 @@ def backup(config: Config, file: str, with_key: bool, as_json: bool) -> None:
 @with_settings()
 @click.argument("file")
 @click.option("--key", type=click.Path(path_type=Path), help="Use this key file, for a backup made without the key.")
+@click.option(
+    "--purged-in",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="HOME",
+    help="Leave out what was purged in this data folder too; the usual one, and those beside the new one, are known.",
+)
 @click.option("--dry-run", "dry", is_flag=True, help="Read and check all of it, list what it holds, write nothing.")
 @_as_json
-def restore(config: Config, file: str, key: Path | None, dry: bool, as_json: bool) -> None:
-    """Make a data folder from a backup (- is standard input). The folder must not exist or be empty."""
+def restore(config: Config, file: str, key: Path | None, purged_in: tuple[Path, ...], dry: bool, as_json: bool) -> None:
+    """Make a data folder from a backup (- is standard input). The folder must not exist or be empty.
+
+    What was purged since the backup was made stays out, as far as the folders are known in which it was.
+    """
     from . import backup_commands
 
     if dry:
         backup_commands.list_backup(file, as_json=as_json)
     else:
-        backup_commands.restore(config, file, key, as_json=as_json)
+        backup_commands.restore(config, file, key, purged_in, as_json=as_json)
 
 
 @click.command("import-archive")

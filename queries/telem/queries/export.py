@@ -201,6 +201,7 @@ def _others(layout: Layout) -> Iterator[Path]:
     if in_force.version:
         yield layout.rollups_manifest
         yield from rollups.files(layout, in_force)
+        yield rollups.imported(layout, in_force)
 
 
 @contextmanager

@@ -65,6 +65,11 @@ class Manifest:
                 counts.setdefault(file["signal"], Counter()).update(file["days"])
         return {signal: dict(sorted(days.items())) for signal, days in sorted(counts.items())}
 
+    def last_day(self) -> str:
+        """The last ingest day that its rows may be of."""
+        made = str(self.about.get("created_at", ""))[:10]
+        return max([made, *(day for days in self.rows().values() for day in days)])
+
     def total_rows(self) -> int:
         """Rows of all signals."""
         return sum(sum(days.values()) for days in self.rows().values())

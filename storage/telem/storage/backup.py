@@ -6,8 +6,6 @@ person's rows are in it; but who restores it gets a new key, and with it every p
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections import Counter
 from datetime import UTC, datetime
 from importlib import metadata
@@ -18,10 +16,11 @@ import pyarrow.parquet as pq
 from telem.sanitize.columns import SCHEMA_VERSION
 from telem.sanitize.records import Signal
 
+from . import origin
 from .archive import ArchiveWriter, silent
 from .inventory import parquet_files
 from .journal import scan, segments
-from .keys import read_key
+from .keys import key_id, read_key
 from .snapshot import snapshot
 
 if TYPE_CHECKING:
@@ -96,20 +95,9 @@ def describe(layout: Layout, *, with_key: bool) -> dict[str, Any]:
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "schema_version": SCHEMA_VERSION,
         "key_id": key_id(key) if key else None,
+        "origin": origin.read(layout).said(),
         "with_key": with_key and key is not None,
     }
-
-
-def key_id(key: bytes) -> str:
-    """Tells whether two machines have one key, and nothing else about it: the key has 256 random bits."""
-    return hashlib.blake2b(key, digest_size=8, person=b"telem key id").hexdigest()
-
-
-def key_ids(layout: Layout) -> set[str]:
-    """Of the key in force and of earlier ones that were kept."""
-    found = {layout.key, *layout.home.glob("key.*.retired")}
-    texts = (path.read_text(encoding="ascii", errors="replace").strip() for path in found if path.exists())
-    return {key_id(bytes.fromhex(text)) for text in texts if re.fullmatch(r"[0-9a-f]{64}", text)}
 
 
 def other_files(layout: Layout, *, with_key: bool) -> list[Path]:

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telem.sanitize.records import Signal
@@ -28,7 +30,7 @@ from .rollups import SERIES_COLUMNS, USAGE_COLUMNS, Rollups
 from .views import Files, glob_safe, quote, worker_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from .disk import Disk
@@ -76,7 +78,7 @@ def write_nothing(layout: Layout, disk: Disk) -> None:
     for path, columns in zip(rollups.files(layout, Rollups()), (USAGE_COLUMNS, SERIES_COLUMNS), strict=True):
         if not path.exists():
             nothing = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in columns.items())
-            with _connect(path.parent) as connection:
+            with connect(path.parent) as connection:
                 publish(connection, f"SELECT {nothing} WHERE false", path, disk)
 
 
@@ -105,14 +107,16 @@ def _write_version(layout: Layout, before: Rollups, after: Rollups, disk: Disk) 
     imported = layout.transcripts.exists()
     old_usage, old_series = rollups.files(layout, before)
     usage, series = rollups.files(layout, after)
-    with _connect(usage.parent) as connection:
+    with connect(usage.parent) as connection:
         for statement in worker_sql(
-            files, "usage_days", imported=imported, rollups=before, totals=(old_usage, old_series)
+            files, "usage_days", imported=imported, rollups=before, totals=(old_usage, old_series), own_only=True
         ):
             connection.execute(statement)
         days = f"ingest_day >= DATE '{before.closed}' AND ingest_day < DATE '{after.closed}'"
         publish(connection, f"{rows_of(old_usage)} UNION ALL {summed_up(f'usage_days WHERE {days}')}", usage, disk)
         publish(connection, f"{rows_of(old_series)} UNION ALL {_reached()}", series, disk)
+    if (others := rollups.imported(layout, before)).exists():
+        disk.link(others, rollups.imported(layout, after))
 
 
 def write_series(layout: Layout, in_force: Rollups, old: Path, new: Path, disk: Disk) -> None:
@@ -123,7 +127,7 @@ def write_series(layout: Layout, in_force: Rollups, old: Path, new: Path, disk: 
     since = in_force.raw_since[Signal.METRICS]
     points = [file for file in parquet_files(layout, Signal.METRICS) if since <= file.day < in_force.closed]
     files = {signal: Files((), ()) for signal in Signal} | {Signal.METRICS: Files(_paths(points), ())}
-    with _connect(new.parent) as connection:
+    with connect(new.parent) as connection:
         for statement in worker_sql(files, "metrics"):
             connection.execute(statement)
         kept = f"SELECT * FROM ({rows_of(old)}) WHERE ingest_day < DATE '{since}'"
@@ -160,7 +164,7 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def _connect(spill: Path) -> duckdb.DuckDBPyConnection:
+def connect(spill: Path) -> duckdb.DuckDBPyConnection:
     """A connection that needs little memory; what does not fit goes beside the file being written."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "threads": 1,
@@ -173,20 +177,29 @@ def _connect(spill: Path) -> duckdb.DuckDBPyConnection:
 
 def publish(connection: duckdb.DuckDBPyConnection, sql: str, path: Path, disk: Disk) -> None:
     """Write the rows of a query as a Parquet file that is there whole or not at all."""
+    reader = connection.sql(sql).to_arrow_reader(ROW_GROUP_ROWS)
+    nothing = pa.Table.from_batches([], reader.schema)
+    publish_batches(chain([nothing], (pa.Table.from_batches([batch]) for batch in reader)), path, disk)
+
+
+def publish_batches(tables: Iterable[pa.Table], path: Path, disk: Disk) -> None:
+    """Write tables of one schema as a Parquet file likewise; the first may be empty, and says the schema."""
     disk.directory(path.parent)
     temporary = path.with_name(f".tmp-{path.name}-{time.monotonic_ns():x}")
-    reader = connection.sql(sql).to_arrow_reader(ROW_GROUP_ROWS)
+    left = iter(tables)
+    first = next(left)
     try:
         with pq.ParquetWriter(
             temporary,
-            reader.schema,
+            first.schema,
             compression="zstd",
             compression_level=COMPRESSION_LEVEL,
             write_page_checksum=True,
             store_schema=False,
         ) as writer:
-            for batch in reader:
-                writer.write_batch(batch)
+            for table in chain([first], left):
+                if table.num_rows:
+                    writer.write_table(table)
         disk.publish(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -24,9 +24,9 @@ from telem.sanitize.pseudonym import is_stand_in
 from telem.sanitize.records import Signal
 from telem.sanitize.tombs import SESSION, USER, USER_COLUMNS, Tombs
 
-from . import archive, rollups
+from . import archive, origin, rollups
 from .archive import ArchiveError, silent
-from .backup import key_ids
+from .import_sums import Ledger, Sums, SumsImporter, Theirs
 from .inventory import covered_segments, parquet_files
 from .journal import segments
 from .layout import parquet_name, parquet_span
@@ -49,6 +49,7 @@ JUDGED_ROWS = 32_768
 """Rows that are sanitized at once, and a row group; the day's merging makes them larger."""
 
 MEMORY_LIMIT_MB = 256
+SUMS_MANIFEST = "current.json"
 LINE_BYTES_MAX = 16 * 1024 * 1024
 
 
@@ -61,6 +62,7 @@ class Imported:
     purged: dict[str, int] = field(default_factory=dict)  # are not to come back
     expired: dict[str, int] = field(default_factory=dict)  # were here, and are only summed up by now
     files: list[str] = field(default_factory=list)
+    sums: Sums = field(default_factory=Sums)  # of days whose rows the archive has no more
 
     def count(self, signal: Signal, added: int, known: int, purged: int) -> None:
         """Add one chunk's counts."""
@@ -74,7 +76,7 @@ class Importer:
     Args:
         reserve: hands out a segment number of a signal that no journal uses, durably.
         tombs: what must not come back.
-        judge: sanitizes the rows once more, under this machine's policy.
+        judge: sanitizes the rows once more, under this machine's policy; `judge_sums` the texts of sums.
         users: stand-ins of the other machine -> what they are called here.
     """
 
@@ -86,7 +88,9 @@ class Importer:
         tombs: Tombs | None = None,
         judge: Callable[[Signal, pa.Table], pa.Table] = lambda _signal, table: table,
         users: Mapping[str, str] | None = None,
+        judge_sums: Callable[[pa.Table], pa.Table] = lambda table: table,
     ) -> None:
+        self._judge_sums = judge_sums
         self._layout = layout
         self._disk = disk
         self._reserve = reserve
@@ -95,24 +99,46 @@ class Importer:
         self._users = dict(users or {})
 
     def add(self, path: Path, manifest: Manifest, *, dry: bool = False, progress: Progress = silent) -> Imported:
-        """Import an archive that was checked and has this manifest. With `dry`, only count."""
+        """Import an archive that was checked and has this manifest. With `dry`, only count.
+
+        First the sums of days whose rows it has no more, and with them the note which days are taken; then rows.
+        """
         done = Imported()
         with scratch(self._layout, self._disk) as folder, path.open("rb") as file:
-            chunk = _Chunk(folder, manifest, lambda signal, paths: self._take(signal, paths, done, dry=dry))
-            chunk.leave_out(*self._expired(manifest, done))
+            chunk = _Chunk(
+                folder,
+                manifest,
+                lambda signal, paths: self._take(signal, paths, done, dry=dry),
+                lambda: self._take_sums(folder, manifest, done, dry=dry),
+            )
             archive.read(file, chunk.open, progress)
             chunk.flush()
         return done
 
-    def _expired(self, manifest: Manifest, done: Imported) -> Iterator[str]:
-        """Files of this folder's own past whose rows it has given up: its totals have them, and would count twice."""
-        if manifest.about.get("key_id") not in key_ids(self._layout):
-            return
-        since = rollups.read(self._layout).raw_since
+    def _take_sums(self, folder: Path, manifest: Manifest, done: Imported, *, dry: bool) -> set[str]:
+        """Add the sums, and return the files whose rows must not be added."""
+        theirs = Theirs(
+            origin.of_backup(manifest.about), rollups.read_from(folder / SUMS_MANIFEST), manifest.last_day()
+        )
+        worker = self._disk.wait_for_lock(self._layout.worker_lock)
+        try:
+            ledger = Ledger(rollups.read(self._layout), origin.read(self._layout))
+            sums = SumsImporter(self._layout, self._disk, folder, self._tombs, self._judge_sums, self._users)
+            today = max(ingest_day(self._layout, signal) for signal in Signal)
+            done.sums = sums.take(ledger, theirs, today, dry=dry)
+            return set(self._expired(manifest, theirs, ledger, done))
+        finally:
+            worker.release()
+
+    def _expired(self, manifest: Manifest, theirs: Theirs, ledger: Ledger, done: Imported) -> Iterator[str]:
+        """Files of days whose rows are only summed up, here or there: they would count twice."""
         for name, file in manifest.files.items():
-            if "signal" in file and max(file["days"], default="") < since[Signal(file["signal"])]:
+            if "signal" not in file:
+                continue
+            signal = Signal(file["signal"])
+            if file["days"] and ledger.has_expired(theirs, signal, max(file["days"])):
                 rows = sum(file["days"].values())
-                done.expired[file["signal"]] = done.expired.get(file["signal"], 0) + rows
+                done.expired[signal.value] = done.expired.get(signal.value, 0) + rows
                 yield name
 
     def _take(self, signal: Signal, paths: Sequence[Path], done: Imported, *, dry: bool) -> None:
@@ -144,34 +170,52 @@ class Importer:
 class _Chunk:
     """Collects unpacked files of one signal until they are enough, hands them on, and removes them."""
 
-    def __init__(self, folder: Path, manifest: Manifest, take: Callable[[Signal, Sequence[Path]], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        take: Callable[[Signal, Sequence[Path]], None],
+        begin: Callable[[], set[str]],
+    ) -> None:
         self._folder = folder
         self._files = manifest.files
         self._take = take
+        self._begin = begin
+        self._without: set[str] | None = None  # files that are not to be read; known once the sums are
         self._signal: Signal | None = None
         self._paths: list[Path] = []
         self._rows = 0
 
-    def leave_out(self, *names: str) -> None:
-        """Files that are not to be read."""
-        self._files = {name: file for name, file in self._files.items() if name not in names}
-
     def open(self, name: str) -> BinaryIO | None:
-        """Where a file of the archive goes; None for what is not rows."""
+        """Where a file of the archive goes; None for what is neither rows nor sums. Sums come before rows."""
+        if name.startswith("rollups/") and self._without is None:
+            parts = Path(name).parts
+            return (self._folder / "-".join(parts[2:] or parts[1:])).open("xb")
         about = self._files.get(name, {})
         if "signal" not in about:
             return None
         _check_version(name)
+        if name in self._left_out():
+            return None
         signal, rows = Signal(about["signal"]), sum(about["days"].values())
         if signal is not self._signal or self._rows + rows > CHUNK_ROWS:
-            self.flush()
+            self._hand_on()
         self._signal, self._rows = signal, self._rows + rows
         path = self._folder / f"{len(self._paths):06d}-{Path(name).name}"
         self._paths.append(path)
         return path.open("xb")
 
+    def _left_out(self) -> set[str]:
+        if self._without is None:
+            self._without = self._begin()
+        return self._without
+
     def flush(self) -> None:
-        """Hand on what there is."""
+        """Hand on what there is, at the end."""
+        self._left_out()
+        self._hand_on()
+
+    def _hand_on(self) -> None:
         if self._paths and self._signal is not None:
             self._take(self._signal, self._paths)
         for path in self._paths:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,11 @@ def _parse(path: Path, text: str) -> bytes:
     if len(key) != KEY_BYTES:
         raise KeyFileError(f"{path} does not hold {KEY_BYTES} bytes in hex; restore it, or move it away to start anew")
     return key
+
+
+def key_id(key: bytes) -> str:
+    """Tells whether two machines have one key, and nothing else about it: the key has 256 random bits."""
+    return hashlib.blake2b(key, digest_size=8, person=b"telem key id").hexdigest()
 
 
 def load_token(layout: Layout, disk: Disk) -> str:

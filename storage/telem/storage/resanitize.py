@@ -139,7 +139,32 @@ def _rollups(layout: Layout, disk: Disk, redactor: Redactor, *, series: bool, dr
     if not in_force.version:
         return 0
     usage, reached = rollups.files(layout, in_force)
-    table = pq.read_table(usage)
+    table, values = judged_sums(pq.read_table(usage), redactor)
+    others = rollups.imported(layout, in_force)
+    imported, more = judged_sums(pq.read_table(others), redactor) if others.exists() else (None, 0)
+    values += more
+    redactor.tally.take()
+    if dry or not (values or series):
+        return values
+    after_version = replace(in_force, version=rollups.next_version(layout, in_force))
+    new_usage, new_reached = rollups.files(layout, after_version)
+    with duckdb.connect(config={"threads": 1, "memory_limit": "256MB"}) as connection:
+        connection.register("judged", table)
+        names = ", ".join(f'"{name}"' for name in USAGE_COLUMNS)
+        closing.publish(connection, closing.summed_up(f"(SELECT {names} FROM judged)"), new_usage, disk)
+    if imported is not None:
+        closing.publish_batches([imported], rollups.imported(layout, after_version), disk)
+    if series:
+        closing.write_series(layout, in_force, reached, new_reached, disk)
+    else:
+        disk.link(reached, new_reached)
+    rollups.write(layout, disk, after_version)
+    rollups.sweep(layout, disk, after_version)
+    return values
+
+
+def judged_sums(table: pa.Table, redactor: Redactor) -> tuple[pa.Table, int]:
+    """The texts of sums judged once more, and how many distinct values that changed."""
     values = 0
     for name, attribute in _DIMENSIONS.items():
         column = table[name].combine_chunks().dictionary_encode()
@@ -152,19 +177,4 @@ def _rollups(layout: Layout, disk: Disk, redactor: Redactor, *, series: bool, dr
             values += sum(one != other for one, other in zip(before, after, strict=True))
             new = pa.array(after, pa.string()).take(column.indices)
             table = table.set_column(table.schema.get_field_index(name), name, new)
-    redactor.tally.take()
-    if dry or not (values or series):
-        return values
-    after_version = replace(in_force, version=rollups.next_version(layout, in_force))
-    new_usage, new_reached = rollups.files(layout, after_version)
-    with duckdb.connect(config={"threads": 1, "memory_limit": "256MB"}) as connection:
-        connection.register("judged", table)
-        names = ", ".join(f'"{name}"' for name in USAGE_COLUMNS)
-        closing.publish(connection, closing.summed_up(f"(SELECT {names} FROM judged)"), new_usage, disk)
-    if series:
-        closing.write_series(layout, in_force, reached, new_reached, disk)
-    else:
-        disk.link(reached, new_reached)
-    rollups.write(layout, disk, after_version)
-    rollups.sweep(layout, disk, after_version)
-    return values
+    return table, values

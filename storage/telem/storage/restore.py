@@ -4,20 +4,54 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from typing import TYPE_CHECKING, BinaryIO
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow.parquet as pq
 
-from . import archive
+from telem.sanitize.records import Signal
+from telem.sanitize.tombs import SESSION, USER
+
+from . import archive, origin, strip, tombstones
 from .archive import ArchiveError, silent
 from .backup import LEFT_OUT, segment_days
-from .layout import parquet_span, segment_number
+from .keys import read_key
+from .layout import Layout, parquet_span, segment_number
+from .manifest import measure
+from .meant import Meant
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from .archive import Manifest, Progress
     from .disk import Disk
+    from .origin import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What was purged in another folder.
+
+    Args:
+        said: its tombstones.
+        origin: which folder it is; it counts only for backups of its kin. None counts for all.
+    """
+
+    said: dict[str, Any]
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came of it.
+
+    Args:
+        left_out: rows and sums that were purged since the backup was made, and stayed out.
+    """
+
+    manifest: Manifest
+    left_out: int
 
 
 class NotEmptyError(ValueError):
@@ -34,13 +68,19 @@ def check(source: BinaryIO, progress: Progress = silent) -> Manifest:
 
 
 def restore(
-    source: BinaryIO, home: Path, disk: Disk, key: bytes | None = None, progress: Progress = silent
-) -> Manifest:
+    source: BinaryIO,
+    home: Path,
+    disk: Disk,
+    key: bytes | None = None,
+    progress: Progress = silent,
+    purged: Sequence[Purged] = (),
+) -> Restored:
     """Make a data folder of a backup. On any failure there is nothing at `home` that was not there before.
 
     Args:
         home: a folder that does not exist or is empty.
         key: the file `key`, for a backup without one; else a new one is made at the first start.
+        purged: what was purged in other folders; it stays out.
 
     Raises:
         NotEmptyError: `home` holds something.
@@ -55,10 +95,48 @@ def restore(
         _check_rows(aside, manifest)
         if key is not None:
             (aside / "key").write_bytes(key)
+        left_out = _leave_out(aside, manifest, disk, purged)
+        origin.restored(Layout(aside), disk, manifest.about, manifest.last_day())
         disk.publish_tree(aside, home)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return manifest
+    return Restored(manifest, left_out)
+
+
+def _leave_out(aside: Path, manifest: Manifest, disk: Disk, purged: Sequence[Purged]) -> int:
+    """Take out what was purged since the backup was made, and keep the tombstones; returns how many rows and sums."""
+    layout = Layout(aside)
+    own = tombstones.said_by(layout.tombstones, read_key(layout))
+    whose = origin.of_backup(manifest.about)
+    said = tombstones.together(own, *(one.said for one in purged if one.origin is None or one.origin.is_kin(whose)))
+    if len(said["digests"]) == len(own["digests"]) and said["before_us"] == own["before_us"]:
+        return 0  # it knows all of it, and had been purged before
+    disk.write(layout.tombstones, tombstones.data_of(said))
+    tombs = tombstones.of(said)
+    sessions: set[str] = set()
+    users: set[str] = set()
+    for name in manifest.files:
+        found = strip.named(name, aside / name)
+        sessions |= set(tombs.held(SESSION, found[0]))
+        users |= set(tombs.held(USER, found[1]))
+    meant = Meant(frozenset(sessions), frozenset(users), tombs.before_us if tombs.before_us > own["before_us"] else 0)
+    return _strip(aside, manifest, disk, meant) if meant else 0
+
+
+def _strip(aside: Path, manifest: Manifest, disk: Disk, meant: Meant) -> int:
+    rows = 0
+    for name in strip.DERIVED:
+        (aside / name).unlink(missing_ok=True)
+    for name in manifest.files:
+        hits = strip.strip(name, aside / name, meant, disk) if (aside / name).exists() else 0
+        rows += hits
+        if hits and name.startswith("parquet/"):
+            _, signal, version, day, last = name.split("/")
+            noted = Layout(aside).manifest(Signal(signal), day.removeprefix("ingest_day="))
+            if noted.exists():
+                entry = {f"{version}/{last}": measure(aside / name)}
+                disk.write(noted, strip.corrected(noted.read_bytes(), entry))
+    return rows
 
 
 def refuse_unless_empty(home: Path) -> None:

@@ -114,7 +114,15 @@ def read(layout: Layout) -> Rollups:
     Raises:
         RollupError: they are of a later program, or the file does not read as one of ours.
     """
-    path = layout.rollups_manifest
+    return read_from(layout.rollups_manifest)
+
+
+def read_from(path: Path) -> Rollups:
+    """The same, of a manifest that may lie elsewhere.
+
+    Raises:
+        RollupError: as above.
+    """
     if not path.exists():  # a child's walls forbid to read what was not there when it was started, not to look for it
         return Rollups()
     try:

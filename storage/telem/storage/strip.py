@@ -12,10 +12,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import duckdb
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from telem.sanitize.records import Signal
+from telem.sanitize.tombs import USER_COLUMNS
 
 from . import meant as meaning
 from .closing import publish, rows_of
@@ -49,6 +51,33 @@ def count(name: str, path: Path, meant: Meant) -> int:
     with duckdb.connect(config=_SETTINGS) as connection:
         source = f"read_parquet({quote(glob_safe(str(path)))}, hive_partitioning = false)"
         return int(connection.execute(f"SELECT count(*) FROM {source} WHERE {condition}").fetchall()[0][0])
+
+
+def named(name: str, path: Path) -> tuple[set[str], set[str]]:
+    """Sessions and stand-ins of users that occur in a file of rows or sums."""
+    sessions: set[str] = set()
+    users: set[str] = set()
+    if name.startswith("journal/") and name.endswith(".ndjson"):
+        for line in path.read_bytes().splitlines():
+            row = orjson.loads(line) if _is_row(line) else {}
+            sessions |= {str(row["session_id"])} if row.get("session_id") else set()
+            users |= {str(row[column]) for column in USER_COLUMNS if row.get(column)}
+    elif columns := _named_columns(name):
+        with duckdb.connect(config=_SETTINGS) as connection:
+            for column in ("session_id", *columns):
+                source = f"read_parquet({quote(glob_safe(str(path)))}, hive_partitioning = false)"
+                asked = f'SELECT DISTINCT "{column}" FROM {source} WHERE "{column}" IS NOT NULL'
+                found = {str(row[0]) for row in connection.execute(asked).fetchall()}
+                (sessions if column == "session_id" else users).update(found)
+    return sessions, users
+
+
+def _named_columns(name: str) -> tuple[str, ...]:
+    if name.startswith("parquet/") and name.endswith(".parquet"):
+        return USER_COLUMNS
+    if name.startswith("rollups/") and name.rpartition("/")[2] in (USAGE, IMPORTED, SERIES):
+        return meaning.SUMMED_USERS
+    return ()
 
 
 def strip(name: str, path: Path, meant: Meant, disk: Disk) -> int:

@@ -79,9 +79,11 @@ def worker_sql(
     imported: bool = False,
     rollups: Rollups | None = None,
     totals: tuple[Path, Path] | None = None,
+    own_only: bool = False,
 ) -> Iterator[str]:
     """The same statements over explicit files. `totals` are the rollups' files; without them nothing is closed.
 
+    With `own_only`, sums that were imported are left out.
     `counts` are the files of each table of counts, and those of the access log, by their folder.
 
     With `mentioned_in`, the text of a question, only the views whose names occur in it are made, with those they stand
@@ -89,7 +91,7 @@ def worker_sql(
     """
     for signal in Signal:
         yield f"CREATE OR REPLACE VIEW raw_{signal} AS\n{_worker_relation(signal, files[signal], rollups or Rollups())}"
-    words = _words(rollups or Rollups(), totals)
+    words = _words(rollups or Rollups(), totals, own_only=own_only)
     for table in TABLES:
         paths = (counts or {}).get(table.folder, ())
         words[f"${table.folder}"] = _counts(table, f"[{', '.join(map(quote, paths))}]" if paths else None)
@@ -185,15 +187,17 @@ def glob_safe(path: str) -> str:
     return path.replace("[", "[[]")
 
 
-def _words(rollups: Rollups, totals: tuple[Path, Path] | None) -> dict[str, str]:
+def _words(rollups: Rollups, totals: tuple[Path, Path] | None, *, own_only: bool = False) -> dict[str, str]:
     """What the views' words for days and rollups stand for."""
     usage, series = totals or (None, None)
+    imported = usage.with_name(rolled.IMPORTED) if usage and not own_only else None
     return {
         "$closed": f"DATE '{rollups.closed}'",
         "$logs_since": f"DATE '{rollups.raw_since[Signal.LOGS]}'",
         "$metrics_since": f"DATE '{rollups.raw_since[Signal.METRICS]}'",
         "$usage_rollup": _rollup(usage, USAGE_COLUMNS),
         "$series_rollup": _rollup(series, SERIES_COLUMNS),
+        "$imported_rollup": _rollup(imported if imported and imported.exists() else None, USAGE_COLUMNS),
     }
 
 

@@ -90,4 +90,11 @@ SELECT
     errors, tool_calls, failed_tool_calls, rejected_tool_calls, input_tokens, cache_read_tokens, cache_creation_tokens,
     output_tokens, cost_usd, unpriced_requests, active_seconds, lines_added, lines_removed, commits, pull_requests
 FROM $usage_rollup
-WHERE (event_time IS NOT NULL AND ingest_day < $logs_since) OR (event_time IS NULL AND ingest_day < $metrics_since);
+WHERE (event_time IS NOT NULL AND ingest_day < $logs_since) OR (event_time IS NULL AND ingest_day < $metrics_since)
+UNION ALL -- What was imported as sums: of another folder's days, of which no rows were left there.
+SELECT
+    time, first_time, event_time, first_event_time, day, ingest_day, client, session_id, "user", user_id, account_id,
+    team, chapter, project, repository, branch, app_version, model, query_source, sample_ratio, prompts, requests,
+    errors, tool_calls, failed_tool_calls, rejected_tool_calls, input_tokens, cache_read_tokens, cache_creation_tokens,
+    output_tokens, cost_usd, unpriced_requests, active_seconds, lines_added, lines_removed, commits, pull_requests
+FROM $imported_rollup;
