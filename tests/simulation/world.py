@@ -21,6 +21,7 @@ from tests.simulation.life import DAY_S, LOOK_S, Undertaker, plainer, retention_
 from tests.simulation.system import CrashError, Plan, System
 
 from telem.agent import keeper as keeper_module
+from telem.agent import purging as purging_module
 from telem.agent.keeper import Keeper
 from telem.agent.workers import WorkerError
 from telem.sanitize.records import SanitizedBatch, Signal
@@ -462,6 +463,7 @@ class World:
             put(keeper_module, "utc_day", self._utc_day)
             put(spare, "keep", lambda _layout: None)
             put(keeper_module, "run_jobs", self._run_jobs)
+            put(purging_module, "run_jobs", self._run_jobs)
             put(keeper_module.log, "error", lambda *said: self.log.append(str(said[0]) % said[1:]))
             put(catalog, "_write", lambda path, statements: path.write_text("\n".join(statements)))
             put(catalog, "catalog_sql", _catalog)
@@ -474,7 +476,7 @@ class World:
                 put(ParquetFileWriter, "_open", lambda writer, _schema: FileOfRows(writer._temporary, self.system))
             yield
 
-    async def _run_jobs(self, jobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    async def _run_jobs(self, jobs: list[dict[str, Any]], _timeout_s: float = 0.0) -> list[dict[str, Any]]:
         results = []
         for job in jobs:
             try:
