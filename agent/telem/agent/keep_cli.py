@@ -77,9 +77,12 @@ def import_archive(config: Config, file: Path, users: tuple[str, ...], dry: bool
     """Add the rows of another machine's backup to this folder. Rows that are here already are skipped.
 
     The other machine has a key of its own, so the same person has another stand-in there: people, hosts and
-    organizations of both do not join, unless --map-user says who is who. Settings, rules and counts of the sanitizer
-    are not imported.
+    organizations of both do not join, unless --map-user says who is who. Of days whose rows that machine has given up,
+    the sums are added, each day once. Settings, rules and counts of the sanitizer are not imported.
     """
+    from .workers import give_memory_back
+
+    give_memory_back()
     from . import backup_commands
 
     backup_commands.import_archive(config, file, users, dry=dry, as_json=as_json)

@@ -22,6 +22,12 @@ MEMORY = {
 The last one is for DuckDB's own allocator, which it has on Linux."""
 
 
+def give_memory_back() -> None:
+    """Begin this command anew as one that does so too: for a process of the command line that has done nothing yet."""
+    if not MEMORY.items() <= os.environ.items():
+        os.execve(sys.executable, [sys.executable, "-m", "telem", *sys.argv[1:]], {**os.environ, **MEMORY})
+
+
 class WorkerError(RuntimeError):
     """A worker failed or took too long; the message is its own."""
 

@@ -42,13 +42,13 @@ if TYPE_CHECKING:
     from .disk import Disk
     from .layout import Layout
 
-CHUNK_ROWS = 200_000
+CHUNK_ROWS = 100_000
 """Files of the archive are taken together up to this many rows, which become one Parquet file."""
 
-JUDGED_ROWS = 32_768
+JUDGED_ROWS = 8_192
 """Rows that are sanitized at once, and a row group; the day's merging makes them larger."""
 
-MEMORY_LIMIT_MB = 256
+MEMORY_LIMIT_MB = 128
 SUMS_MANIFEST = "current.json"
 LINE_BYTES_MAX = 16 * 1024 * 1024
 
@@ -149,17 +149,17 @@ class Importer:
                 connection.execute(f"CREATE TEMP VIEW stored AS {stored_ids(self._layout, signal)}")
                 added, known, purged = _sort_out(connection, _purged(connection, self._tombs))
                 if added and not dry:
-                    done.files.append(str(self._write(connection, signal)))
+                    done.files.append(str(self._write(connection, signal, paths)))
                 done.count(signal, added, known, purged)
         finally:
             worker.release()
 
-    def _write(self, connection: duckdb.DuckDBPyConnection, signal: Signal) -> Path:
+    def _write(self, connection: duckdb.DuckDBPyConnection, signal: Signal, paths: Sequence[Path]) -> Path:
         number = self._reserve(signal)
         target = self._layout.day(signal, ingest_day(self._layout, signal)) / parquet_name(number, number)
         relation = connection.sql(
             f"SELECT * REPLACE ({number}::BIGINT AS seg) FROM incoming SEMI JOIN fresh USING (id) "
-            f"{_once(connection)} ORDER BY {order_of(signal)}"
+            f"{_once(connection)} {'' if any(map(_is_parquet, paths)) else f'ORDER BY {order_of(signal)}'}"
         )
         with ParquetFileWriter(signal, target, self._disk) as writer:
             for batch in relation.to_arrow_reader(JUDGED_ROWS):
@@ -259,8 +259,13 @@ def _purged(connection: duckdb.DuckDBPyConnection, tombs: Tombs) -> str:
     return " OR ".join(conditions) or "false"
 
 
+def _is_parquet(path: Path) -> bool:
+    """Such a file is sorted already; sorting rows with all their texts takes more memory than all the rest."""
+    return parquet_span(path.name.partition("-")[2]) is not None
+
+
 def _from_file(signal: Signal, path: Path) -> str:
-    if parquet_span(path.name.partition("-")[2]) is None:
+    if not _is_parquet(path):
         source = (
             f"read_json({quote(str(path))}, format = 'newline_delimited', ignore_errors = true, "
             f"columns = {journal_columns(signal)}, maximum_object_size = {LINE_BYTES_MAX})"
