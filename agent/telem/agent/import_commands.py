@@ -173,5 +173,10 @@ def _print(outcome: Outcome, *, dry: bool) -> None:
     click.echo(", ".join(talk), err=True)
     if taken["api_request"] and not dry:
         click.echo("Newer logs hold no costs; at list prices: telem-agent query computed-cost", err=True)
+    if outcome.summed:
+        click.echo(
+            f"left out, of sessions' days of which only sums are kept: {outcome.summed:,} (which may hold them)",
+            err=True,
+        )
     for reason, count in outcome.left_out.items():
         click.echo(f"left out, {reason}: {count:,}", err=True)

@@ -10,13 +10,14 @@ import string
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 from tests.agent.transcripts.synthetic import Session, totals
 from tests.agent.transcripts.test_reading import age
-from tests.daemons import CLI, LiveDaemon, clean_env, journal_rows, wait_for
+from tests.daemons import CLI, LiveDaemon, clean_env, journal_rows, telem, wait_for
 from tests.otlp import REQUESTS
 
 from telem.agent import control
@@ -28,6 +29,10 @@ from telem.agent.transcripts.records import requests
 from telem.agent.transcripts.sending import Door
 from telem.queries.commands import ask
 from telem.sanitize.records import Signal
+from telem.storage import rollups
+from telem.storage.closing import close
+from telem.storage.disk import Disk
+from telem.storage.inventory import parquet_files
 from telem.storage.layout import Layout
 
 if TYPE_CHECKING:
@@ -129,6 +134,33 @@ def test_the_union_with_what_was_exported_is_exact(
     assert stored(live.home) == totals(*sessions)
     raw = ask(Layout(live.home), "SELECT count(*) FROM raw_logs WHERE source IS NULL").rows
     assert raw == ((len(before) + len(after),),)
+
+
+def test_days_of_which_only_sums_are_kept_are_left_out(
+    live: LiveDaemon, logs: tuple[Path, tuple[Session, ...]]
+) -> None:
+    """Exported and expired since: nobody can tell what is in the sums. Sessions of which there is nothing are taken."""
+    folder, sessions = logs
+    known = sessions[0].id
+    there = [fact for fact in all_facts(folder) if fact.session_id == known]
+    export(there, live.endpoints["otlp_http"])
+    wanted = stored(live.home)
+    assert telem(live.home, "compact").returncode == 0
+    live.stop()
+    layout = Layout(live.home)
+    later = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
+    totals_now = close(layout, later, Disk())
+    for kind in Signal:
+        totals_now = rollups.give_up(totals_now, kind, later, 0.0)
+    rollups.write(layout, Disk(), totals_now)
+    for file in parquet_files(layout, Signal.LOGS):
+        file.path.unlink()
+        layout.segment(Signal.LOGS, file.first).write_bytes(b"")
+    assert stored(live.home) == wanted
+    outcome = run_import(live.home, folder)
+    assert outcome.summed == len(there)
+    assert stored(live.home) == totals(*sessions)
+    assert run_import(live.home, folder).summed == 0
 
 
 def test_an_exported_session_learns_where_it_worked(live: LiveDaemon, tmp_path: Path) -> None:

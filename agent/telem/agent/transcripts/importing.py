@@ -57,6 +57,7 @@ class Outcome:
     lines: int = 0
     known: int = 0  # handed over by an earlier run, or standing in another log too
     exported: int = 0  # the client exported it itself
+    summed: int = 0  # of days of which only sums are kept; they may be in them
     placed: int = 0  # changes of place told for sessions that the client exported without one
     taken: Counter[str] = field(default_factory=Counter)  # by event
     tokens: Counter[str] = field(default_factory=Counter)
@@ -129,8 +130,10 @@ class Import:
             facts = self._new(piece)
             contexts = [fact for fact in facts if fact.name == CONTEXT]
             facts = [fact for fact in facts if fact.name != CONTEXT]
-            wanted = stored.without(facts)
-            self._outcome.exported += len(facts) - len(wanted)
+            kept = stored.without_summed(facts)
+            self._outcome.summed += len(facts) - len(kept)
+            wanted = stored.without(kept)
+            self._outcome.exported += len(kept) - len(wanted)
             placing = stored.unplaced(contexts)
             self._outcome.placed += len(placing)
             if door is not None:

@@ -6,11 +6,13 @@ by the session and the token counts.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from telem.queries.run import run
 from telem.queries.table import Limits
+from telem.sanitize.records import Signal
+from telem.storage import rollups
 
 from .facts import TOKENS, Fact
 
@@ -66,12 +68,30 @@ GROUP BY session_id
 HAVING bool_or(source IS NULL) AND NOT bool_or(source IS NOT DISTINCT FROM 'hook')
 """
 
+_SUMMED = """
+WITH summed AS (
+    SELECT session_id, day, bool_or(ingest_day < $since) AS is_expired
+    FROM usage_facts
+    WHERE event_time IS NOT NULL AND session_id IN (SELECT unnest($sessions))
+    GROUP BY session_id, day
+)
+SELECT session_id, day::VARCHAR
+FROM summed
+WHERE is_expired OR NOT EXISTS (
+    SELECT 1 FROM raw_logs
+    WHERE raw_logs.session_id = summed.session_id AND make_timestamp(epoch_us(time))::DATE = summed.day
+)
+"""
+
 
 class Stored:
     """The store as it was when the import began; asked only about times in which the client exported something."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        totals = rollups.read(layout)
+        self._rows_since = totals.raw_since[Signal.LOGS]
+        self._has_sums = self._rows_since > rollups.FIRST_DAY or bool(totals.taken)
         first, last = self._ask(_RANGE, {})[0]
         self._first = first if isinstance(first, datetime) else None
         self._last = last if isinstance(last, datetime) else None
@@ -90,6 +110,19 @@ class Stored:
         sessions = sorted({fact.session_id for fact in facts})
         nameless = Nameless(self._ask(_WITHOUT_ID, {"sessions": sessions, **span}))
         return [fact for fact in facts if exported_id(fact) not in known and fact not in nameless]
+
+    def without_summed(self, facts: Sequence[Fact]) -> list[Fact]:
+        """The facts of days of which rows are kept, or nothing.
+
+        Of a session's day of which only sums are left nobody can tell whether a fact is in them. Adding it might count
+        it twice, so it is left out: totals never double and never shrink.
+        """
+        if not facts or not self._has_sums:
+            return list(facts)
+        sessions = sorted({fact.session_id for fact in facts})
+        asked: dict[str, object] = {"sessions": sessions, "since": date.fromisoformat(self._rows_since)}
+        summed = set(self._ask(_SUMMED, asked))
+        return [fact for fact in facts if not summed.intersection((fact.session_id, day) for day in _days(fact))]
 
     def unplaced(self, contexts: Sequence[Fact]) -> list[Fact]:
         """Those of sessions of which the client exported something, and no hook told where they work."""
@@ -141,6 +174,12 @@ class Nameless:
             return (fact.session_id, *(fact.values.get(name) for name in TOKENS.values())) in self._requests
         prompt = fact.values.get("prompt.id")
         return fact.name == "tool_result" or prompt is None or (fact.session_id, prompt) in self._prompts
+
+
+def _days(fact: Fact) -> set[str]:
+    """The UTC days on which the client may have exported it."""
+    moment = _moment(fact.time_ns)
+    return {(moment + margin).date().isoformat() for margin in (-MARGIN, MARGIN)}
 
 
 def _moment(time_ns: int) -> datetime:
