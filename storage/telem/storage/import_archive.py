@@ -48,7 +48,7 @@ CHUNK_ROWS = 100_000
 JUDGED_ROWS = 8_192
 """Rows that are sanitized at once, and a row group; the day's merging makes them larger."""
 
-MEMORY_LIMIT_MB = 128
+MEMORY_LIMIT_MB = 192
 SUMS_MANIFEST = "current.json"
 LINE_BYTES_MAX = 16 * 1024 * 1024
 
@@ -243,7 +243,10 @@ def _connection(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _incoming(signal: Signal, paths: Sequence[Path], users: Mapping[str, str]) -> str:
-    rows = "\nUNION ALL ".join(_from_file(signal, path) for path in paths)
+    kinds: dict[tuple[str, ...], list[Path]] = {}  # files that are read alike, together: each scan takes memory
+    for path in paths:
+        kinds.setdefault(_kind(signal, path), []).append(path)
+    rows = "\nUNION ALL ".join(_from_files(signal, kind, found) for kind, found in kinds.items())
     return f"SELECT {_renamed(signal, users)} FROM ({rows})"
 
 
@@ -264,21 +267,29 @@ def _is_parquet(path: Path) -> bool:
     return parquet_span(path.name.partition("-")[2]) is not None
 
 
-def _from_file(signal: Signal, path: Path) -> str:
+def _kind(signal: Signal, path: Path) -> tuple[str, ...]:
+    """The columns that a Parquet file has; none for a segment."""
     if not _is_parquet(path):
-        source = (
-            f"read_json({quote(str(path))}, format = 'newline_delimited', ignore_errors = true, "
-            f"columns = {journal_columns(signal)}, maximum_object_size = {LINE_BYTES_MAX})"
-        )
-        return f"SELECT {journal_select(signal)} FROM {source} WHERE seg IS NOT NULL"
+        return ()
     names = set(pq.read_schema(path).names)
     if unknown := sorted(names - {column.name for column in COLUMNS[signal]}):
         raise ArchiveError(f"the archive has a column {unknown[0]} in its {signal}, which this program does not know")
+    return tuple(sorted(names))
+
+
+def _from_files(signal: Signal, names: tuple[str, ...], paths: Sequence[Path]) -> str:
+    listed = ", ".join(quote(str(path)) for path in paths)
+    if not names:
+        source = (
+            f"read_json([{listed}], format = 'newline_delimited', ignore_errors = true, "
+            f"columns = {journal_columns(signal)}, maximum_object_size = {LINE_BYTES_MAX})"
+        )
+        return f"SELECT {journal_select(signal)} FROM {source} WHERE seg IS NOT NULL"
     columns = ", ".join(
         f'"{column.name}"' if column.name in names else f'NULL::{sql_type(column)} AS "{column.name}"'
         for column in COLUMNS[signal]
     )
-    return f"SELECT {columns} FROM read_parquet({quote(str(path))}, hive_partitioning = false)"
+    return f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = false)"
 
 
 def stored_ids(layout: Layout, signal: Signal) -> str:
