@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import orjson
-from tests.simulation.life import DAY_S, LOOK_S, Undertaker, plainer, retention_of, session_of, totals
+from tests.simulation.life import DAY_S, LOOK_S, Undertaker, plainer, quicker, retention_of, session_of, totals
 from tests.simulation.system import CrashError, Plan, System
 
 from telem.agent import keeper as keeper_module
@@ -114,7 +114,7 @@ class Constants:
 
 
 class NoRetention:
-    """For lives with real files: nothing is closed, deleted or purged in them."""
+    """For some lives with real files: nothing is closed, deleted or purged in them."""
 
     def rollups(self) -> Rollups:
         return Rollups()
@@ -135,6 +135,7 @@ class World:
     Args:
         disk: the disk of the product, or a mutant of it.
         real: write, read and merge real Parquet files; slower by far.
+        retains: close, give up, remove and purge days. Of real files by the real SQL, with real rollups.
         purging: how often a step is a purge, beside those that happen anyway.
     """
 
@@ -142,6 +143,7 @@ class World:
     chance: Random
     disk: Any
     real: bool = False
+    retains: bool = True
     disk_module: Any = disk_module
     purging: float = 0.0
     clock: Clock = field(default_factory=Clock)
@@ -217,7 +219,7 @@ class World:
             {signal: one.waiting for signal, one in found.items()},
             3600.0,
             self.disk,
-            NoRetention() if self.real else retention_of(self),  # type: ignore[arg-type]
+            retention_of(self) if self.retains else NoRetention(),  # type: ignore[arg-type]
         )
         self.key = key
         self.purges.start(self)
@@ -247,7 +249,7 @@ class World:
             self.check("between steps")
 
     def _purge(self) -> None:
-        if self.real:
+        if not self.retains:
             return
         try:
             self.log.append(f"purged {self.purges.purge(self)}")
@@ -275,7 +277,7 @@ class World:
         while seconds > 0:
             self.clock.pass_(min(seconds, LOOK_S))
             seconds -= LOOK_S
-            if not self.real:
+            if self.retains:
                 self.keeper.retention.clock.look()
 
     def _tick(self) -> None:
@@ -331,7 +333,17 @@ class World:
     def _lines_of(self, request: Request) -> tuple[bytes, ...]:
         """As the gate makes them: without what was purged."""
         kept = [row for row in request.rows if not self.purges.covers(row)]
-        return tuple(orjson.dumps({"id": row, "session_id": session_of(row)}) for row in kept)
+        more: dict[str, Any] = {}
+        if self.real:
+            at_us = int(self.clock.wall_s * 1e6)
+            more = {"event_type": "user_prompt", "time": at_us, "received_at": at_us}
+            if request.signal is not Signal.LOGS:
+                del more["event_type"]
+        of_logs = self.real and request.signal is Signal.LOGS
+        return tuple(
+            orjson.dumps({"id": row, "session_id": session_of(row), **more, **({"branch": row} if of_logs else {})})
+            for row in kept
+        )
 
     # -- what must be true ------------------------------------------------------------------------------------------
 
@@ -409,12 +421,12 @@ class World:
 
     def _totals(self, stored: tuple[Files, Lines], constants: Constants) -> Counter[str] | None:
         """The same rows as totals count them; None when the reader fails loudly."""
-        if self.real:
+        if not self.retains:
             return None
         usage = Counter(row for day, row in self._seen(*stored, constants) if day >= constants.closed)
         path = rollups.files(self.layout, rollups.Rollups(version=constants.version))[0]
         if path.exists():
-            usage.update(row for _, row in totals(path))
+            usage.update(row for _, row in totals(path, real=self.real))
             return usage
         return usage if not constants.version and not constants.cutoff else None
 
@@ -468,7 +480,9 @@ class World:
             put(catalog, "_write", lambda path, statements: path.write_text("\n".join(statements)))
             put(catalog, "catalog_sql", _catalog)
             put(worker, "time", clock)
-            put(catalog, "write_nothing", lambda *_: None)
+            if not self.retains:
+                put(catalog, "write_nothing", lambda *_: None)
+            stack.enter_context(quicker(self))
             if not self.real:
                 stack.enter_context(plainer(self))
                 put(compact, "read_segment", lambda _signal, path, _connection=None: Rows(_segment_rows(path)))

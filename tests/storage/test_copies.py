@@ -159,7 +159,7 @@ def test_parquet_exports_and_other_tables(store: Layout, home: Path) -> None:
     """Sessions by their id, the Collector's tables by what stands in their attributes; sums cannot be told apart."""
     for name, table in (("a", "events"), ("s", "sessions"), ("o", "otel_logs"), ("d", "daily_metrics")):
         exported(store, home / f"{name}.parquet", table, "parquet")
-    assert taken_out(store) == [(3, "rewritten"), (1, "rewritten"), (3, "rewritten"), (None, "left")]
+    assert taken_out(store) == [(3, "rewritten"), (1, "rewritten"), (3, "rewritten"), (None, "sums")]
     for name, rows in (("a", 5), ("s", 1), ("o", 5)):
         path = home / f"{name}.parquet"
         assert duckdb.execute(f"SELECT count(*) FROM '{path}'").fetchall() == [(rows,)]

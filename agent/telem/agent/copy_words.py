@@ -21,6 +21,7 @@ _WOULD = {
     copies.MISSING: "is not there any more",
     copies.UNTOUCHED: "holds none",
     copies.LEFT: "would be left: {why}",
+    copies.SUMS: "would be left: {why}; export it anew afterwards",
 }
 _DID = {
     copies.REWRITTEN: "rewritten without {rows} such rows",
@@ -28,6 +29,7 @@ _DID = {
     copies.MISSING: "is not there any more",
     copies.UNTOUCHED: "holds none",
     copies.LEFT: "LEFT AS IT IS: {why}",
+    copies.SUMS: "left, {why}; export it anew",
 }
 
 
@@ -72,7 +74,7 @@ def _list(found: Sequence[dict[str, Any]], words: dict[str, str]) -> None:
 
 
 def _worst_first(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    order = (copies.LEFT, copies.REWRITTEN, copies.DELETED, copies.UNTOUCHED)
+    order = (copies.LEFT, copies.SUMS, copies.REWRITTEN, copies.DELETED, copies.UNTOUCHED)
     return sorted(found, key=lambda copy: order.index(copy["done"]))
 
 

@@ -107,7 +107,7 @@ def purge(config: Config, meant: Target | None, *, dry: bool, yes: bool, as_json
         copy for copy in said["copies"] if not dry and copy["done"] == copied.LEFT and copy["why"] != copied.AS_SAID
     ]:
         raise AgentError(
-            f"{len(left)} copies may still hold such rows, as said above",
+            f"copies that may still hold such rows, as said above: {len(left)}",
             "Mend what kept them from being rewritten, or delete them (--delete-copies), and purge the same once more",
         )
 

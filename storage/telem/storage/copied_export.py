@@ -66,7 +66,7 @@ def in_export(path: Path, form: str, meant: Meant, disk: Disk, *, dry: bool) -> 
 def _time_column(columns: Sequence[str]) -> str:
     found = next((name for name in TIME_COLUMNS if name in columns), "")
     if not found:
-        raise NotTellable("its rows do not say when they happened")
+        raise NotTellable("it holds sums that do not say of when they are")
     return found
 
 
@@ -76,7 +76,7 @@ def _whose(columns: Sequence[str], meant: Meant) -> tuple[list[str], list[str]]:
     exact += [name for name in USER_COLUMNS if name in columns] if meant.users else []
     inside = [name for name in ATTRIBUTES if name in columns] if meant.values else []
     if meant.values and not exact and not inside:
-        raise NotTellable("it holds sums that do not say whose they are; export it anew, or delete it")
+        raise NotTellable("it holds sums that do not say whose they are")
     return exact, inside
 
 

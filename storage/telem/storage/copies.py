@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from .meant import Meant
 
 REWRITTEN, DELETED, MISSING, UNTOUCHED, LEFT = "rewritten", "deleted", "missing", "untouched", "left"
+SUMS = "sums"
+"""It holds sums in which such rows count, and none of the rows."""
+
 AS_SAID = "as you said"
 
 
@@ -40,7 +43,7 @@ class Copy:
 
     Args:
         rows: that were meant and in it; None when nobody looked.
-        done: rewritten, deleted, missing, untouched (it holds none) or left; empty before.
+        done: rewritten, deleted, missing, untouched (it holds none), sums or left; empty before.
         why: why it was left.
     """
 
@@ -117,7 +120,11 @@ def _handled(layout: Layout, disk: Disk, copy: Copy, target: Target, *, dry: boo
     delete = target.copies == DELETE or (copy.kind == "export" and meant.of(target).everything)
     try:
         rows = _taken_out(layout, disk, copy, path, meant.of(target), dry=dry or delete)
-    except (OSError, ArchiveError, TombstoneError, NotTellable, duckdb.Error, pa.ArrowException, ValueError) as error:
+    except NotTellable as error:
+        if not delete:
+            return replace(copy, done=SUMS, why=str(error))
+        rows = None
+    except (OSError, ArchiveError, TombstoneError, duckdb.Error, pa.ArrowException, ValueError) as error:
         if not delete:
             return replace(copy, done=LEFT, why=str(error) or type(error).__name__)
         rows = None
