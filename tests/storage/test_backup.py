@@ -301,4 +301,6 @@ def test_a_restored_folder_is_another_one_and_knows_whose_it_was(filled: Layout,
     assert len({mine.id, two.id, three.id}) == 3
     assert three.of_day("2026-01-01") == two.of_day("2026-01-01") == mine.id
     assert (two.of_day("2999-01-01"), three.of_day("2999-01-01")) == (two.id, three.id)
-    assert (three.is_kin(mine), mine.is_kin(origin.Origin("x")), mine.has(mine.id, "2999-01-01")) == (True, False, True)
+    assert three.shared_until(mine) == mine.shared_until(three) == two.past[0].until
+    assert (mine.shared_until(mine), mine.shared_until(origin.Origin("x"))) == (origin.ALWAYS, "")
+    assert mine.has(mine.id, "2999-01-01")

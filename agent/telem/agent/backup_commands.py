@@ -83,7 +83,7 @@ def backup(config: Config, file: str, *, with_key: bool, as_json: bool) -> None:
 
 
 def _require_home(config: Config) -> None:
-    if not config.layout.key.exists():
+    if not config.layout.key.exists() and not config.layout.format.exists():
         raise AgentError(f"there is no telemetry at {config.home}", "Name its folder with --home.")
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .layout import Layout
 
 SCHEMA = 1
+ALWAYS = "9999-12-31"
 ID_BYTES = 8
 
 
@@ -47,9 +48,13 @@ class Origin:
         """Is what that folder received on that day here by nature, since this is it, or was restored from it?"""
         return bool(origin) and self.of_day(day) == origin
 
-    def is_kin(self, other: Origin) -> bool:
-        """Have both some folder in their past, or are they one?"""
-        return bool({self.id, *(past.id for past in self.past)} & {other.id, *(past.id for past in other.past)} - {""})
+    def shared_until(self, other: Origin) -> str:
+        """The last day whose rows both may have, since they are one folder, or have one in their past; else empty."""
+        mine, theirs = self._lineage(), other._lineage()
+        return max((min(mine[one], theirs[one]) for one in mine.keys() & theirs.keys()), default="")
+
+    def _lineage(self) -> dict[str, str]:
+        return {past.id: past.until for past in self.past} | ({self.id: ALWAYS} if self.id else {})
 
     def said(self) -> dict[str, Any]:
         """For the head of a backup."""

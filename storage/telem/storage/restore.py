@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow.parquet as pq
@@ -19,6 +20,7 @@ from .keys import read_key
 from .layout import Layout, parquet_span, segment_number
 from .manifest import measure
 from .meant import Meant
+from .origin import ALWAYS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from .archive import Manifest, Progress
     from .disk import Disk
     from .origin import Origin
+
+
+DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +113,7 @@ def _leave_out(aside: Path, manifest: Manifest, disk: Disk, purged: Sequence[Pur
     layout = Layout(aside)
     own = tombstones.said_by(layout.tombstones, read_key(layout))
     whose = origin.of_backup(manifest.about)
-    said = tombstones.together(own, *(one.said for one in purged if one.origin is None or one.origin.is_kin(whose)))
+    said = tombstones.together(own, *(more for one in purged if (more := _meant_for(one, whose))))
     if len(said["digests"]) == len(own["digests"]) and said["before_us"] == own["before_us"]:
         return 0  # it knows all of it, and had been purged before
     disk.write(layout.tombstones, tombstones.data_of(said))
@@ -121,6 +126,15 @@ def _leave_out(aside: Path, manifest: Manifest, disk: Disk, purged: Sequence[Pur
         users |= set(tombs.held(USER, found[1]))
     meant = Meant(frozenset(sessions), frozenset(users), tombs.before_us if tombs.before_us > own["before_us"] else 0)
     return _strip(aside, manifest, disk, meant) if meant else 0
+
+
+def _meant_for(purged: Purged, whose: Origin) -> dict[str, Any] | None:
+    """What of it concerns a backup of that folder; a purge of a time only those days that both may have."""
+    shared = purged.origin.shared_until(whose) if purged.origin else ALWAYS
+    if not shared:
+        return None
+    until_us = int((datetime.fromisoformat(shared).replace(tzinfo=UTC).timestamp() + DAY_S) * 1e6)
+    return {**purged.said, "before_us": min(int(purged.said["before_us"]), until_us)}
 
 
 def _strip(aside: Path, manifest: Manifest, disk: Disk, meant: Meant) -> int:
