@@ -174,6 +174,7 @@ def test_without_any_one_sync_the_simulation_fails(site: str) -> None:
     assert fails(module.Disk(), module), f"nobody misses the sync at {site}"
 
 
+@pytest.mark.skipif("TELEM_TEST_MUTANTS" not in os.environ, reason="minutes of CPU: set TELEM_TEST_MUTANTS")
 @pytest.mark.parametrize("site", [site for site in mutants.sites_beside() if site not in mutants.EXPLAINED])
 def test_without_any_one_sync_beside_the_disk_the_simulation_fails(site: str) -> None:
     """Those by which a module makes good what an earlier attempt could not sync."""
