@@ -256,7 +256,7 @@ def privacy(as_json: bool, keep: Path | None) -> None:
 
 @cli.group()
 def hub() -> None:
-    """The shared machine of a team: who may come to it. It is started with: telem-agent start --mode hub."""
+    """The shared machine of a team: who may come to it. It is started with: telem-agent start --hub."""
 
 
 @hub.group()

@@ -23,12 +23,16 @@ def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., 
         @functools.wraps(function)
         def call(**given: Any) -> None:
             flags = {setting.name: given.pop(setting.name) for setting in chosen}
+            if given.pop("as_hub", False):
+                flags["mode"] = "hub"
             config = load(flags)
             check_format(config.layout)
             function(config, **given)
 
         for setting in reversed(chosen):
             call = click.option(setting.flag, setting.name, help=f"{setting.sentence} [{setting.env}]")(call)
+        if "mode" in names:
+            call = click.option("--hub", "as_hub", is_flag=True, help="The same as --mode hub.")(call)
         return call
 
     return decorate

@@ -61,7 +61,7 @@ class LiveHub:
 
 @pytest.fixture
 def hub(home: Path) -> Iterator[LiveHub]:
-    with LiveDaemon(home, "--mode", "hub", "--hub-listen", "127.0.0.1:0") as daemon:
+    with LiveDaemon(home, "--hub", "--hub-listen", "127.0.0.1:0") as daemon:
         yield LiveHub(home, daemon)
 
 
