@@ -37,6 +37,10 @@ Together this took 43.1 bytes a record to 38.1."""
 
 UNIQUE_LEVEL = 1
 
+_WRITTEN = ("prompt",)
+"""Texts that people write hardly repeat either, but are no random digits. Without a dictionary a search in them takes a
+quarter less (14 ms rather than 19 for 1,000,000 events), and the bytes are the same."""
+
 _DICTIONARY_TYPES = (Type.TEXT, Type.JSON, Type.INT, Type.TIME)
 
 
@@ -76,9 +80,9 @@ class ParquetFileWriter:
         dictionary = [
             column.name
             for column in columns
-            if column.type in _DICTIONARY_TYPES and column.name not in (*_DELTA, *_UNIQUE)
+            if column.type in _DICTIONARY_TYPES and column.name not in (*_DELTA, *_UNIQUE, *_WRITTEN)
         ]
-        unique = {column.name: "DELTA_LENGTH_BYTE_ARRAY" for column in columns if column.name in _UNIQUE}
+        unique = {column.name: "DELTA_LENGTH_BYTE_ARRAY" for column in columns if column.name in (*_UNIQUE, *_WRITTEN)}
         return pq.ParquetWriter(
             self._temporary,
             schema,
