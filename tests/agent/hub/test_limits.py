@@ -74,3 +74,7 @@ def test_the_last_visit_is_kept(limits: Limits, tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
     assert folder_bytes(tmp_path / "none") == 0
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "spare").write_bytes(b"0" * 1000)  # kept back by the daemon
+    (tmp_path / "m" / "key").write_bytes(b"0" * 32)
+    assert folder_bytes(tmp_path / "m") == 32

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from telem.storage.layout import Layout
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -109,12 +111,16 @@ def read_visits(path: Path) -> Mapping[str, float]:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Bytes of all files below a folder."""
+    """Bytes of all files below a data folder; the space that its daemon keeps back is nothing of the member's."""
     total = 0
+    kept_back = str(Layout(folder).spare)
     for root, _, files in os.walk(folder):
         for name in files:
+            path = os.path.join(root, name)  # noqa: PTH118 (fast)
+            if path == kept_back:
+                continue
             try:
-                total += os.stat(os.path.join(root, name), follow_symlinks=False).st_size  # noqa: PTH116, PTH118 (fast)
+                total += os.stat(path, follow_symlinks=False).st_size  # noqa: PTH116
             except OSError:
                 continue  # gone since it was listed
     return total
