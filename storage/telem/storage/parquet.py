@@ -39,7 +39,7 @@ UNIQUE_LEVEL = 1
 
 _WRITTEN = ("prompt",)
 """Texts that people write hardly repeat either, but are no random digits. Without a dictionary a search in them takes a
-quarter less (14 ms rather than 19 for 1,000,000 events), and the bytes are the same."""
+seventh less (13.7 ms rather than 16.1 for 1,000,000 events, in turns), and the bytes are the same."""
 
 _DICTIONARY_TYPES = (Type.TEXT, Type.JSON, Type.INT, Type.TIME)
 
