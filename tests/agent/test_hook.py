@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.daemons import CLI, clean_env, journal_rows
 
-from telem.agent import hook
+from telem.agent import homes, hook
 from telem.agent.places import Place
 
 if TYPE_CHECKING:
@@ -116,4 +116,4 @@ def test_what_is_not_known_is_not_sent() -> None:
 def test_the_home_is_found(arguments: list[str], home: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Flag before environment."""
     monkeypatch.setenv("TELEM_AGENT_HOME", "/from/env")
-    assert hook.home_of(arguments) == home
+    assert homes.home_of(arguments) == home

@@ -18,7 +18,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from .homes import HOME_ENV, default_home
+from .homes import home_of
 from .places import place_of
 
 if TYPE_CHECKING:
@@ -41,16 +41,6 @@ def main(arguments: Sequence[str]) -> None:
     except BaseException:  # noqa: BLE001, S110 (the client must not notice, whatever it was)
         pass
     os._exit(0)
-
-
-def home_of(arguments: Sequence[str]) -> str:
-    """The data folder: of the flag, the environment, or the platform."""
-    for number, word in enumerate(arguments):
-        if word == "--home" and number + 1 < len(arguments):
-            return os.path.expanduser(arguments[number + 1])
-        if word.startswith("--home="):
-            return os.path.expanduser(word.removeprefix("--home="))
-    return os.path.expanduser(os.environ.get(HOME_ENV, "")) or str(default_home())
 
 
 def tell(home: str, handed: bytes) -> None:

@@ -1,19 +1,19 @@
 """Tells the running daemon that a question is coming, so that its child starts while the command line still does.
 
-Both take a tenth of a second and more; one after the other they were most of what a first answer took.
+Both take a tenth of a second and more; one after the other they were most of what a first answer took. The child is
+what the answer waits for, so this is light: with pathlib and `Layout` it would start 25 ms later.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from telem.storage.disk import Disk
-from telem.storage.layout import Layout
 
-from .hook import home_of
+from .homes import home_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,11 +32,13 @@ def wake(arguments: Sequence[str]) -> None:
         ValueError: what it said of itself cannot be read.
         KeyError: the same.
     """
-    layout = Layout(Path(home_of(arguments)))
-    said = json.loads(layout.daemon.read_bytes())
-    if Disk().holder(layout.lock) != said["pid"]:  # the port may be somebody else's by now, and the token is not theirs
-        return
-    token = layout.token.read_text(encoding="ascii").strip()
+    home = home_of(arguments)
+    with open(os.path.join(home, "daemon.json"), encoding="utf-8") as file:
+        said = json.load(file)
+    if Disk().holder(os.path.join(home, "LOCK")) != said["pid"]:
+        return  # the port may be somebody else's by now, and the token is not theirs
+    with open(os.path.join(home, "token"), encoding="ascii") as file:
+        token = file.read().strip()
     connection = _connected(said["endpoints"]["query"])
     _open.append(connection)
     head = f"POST /wake HTTP/1.1\r\nHost: {_host(said['endpoints']['query'])}\r\nAuthorization: Bearer {token}\r\n"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -142,7 +141,7 @@ class Disk:
 
     def write(self, path: Path, data: bytes, mode: int = FILE_MODE) -> None:
         """Put a whole file in place: beside it, synced, renamed, its directory synced. No leftover on failure."""
-        temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{secrets.token_hex(4)}")
+        temporary = path.with_name(f"{TEMPORARY_PREFIX}{path.name}-{os.urandom(4).hex()}")
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
             try:
@@ -234,7 +233,7 @@ class Disk:
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV):
                 raise
-            temporary = other.with_name(f"{TEMPORARY_PREFIX}{other.name}-{secrets.token_hex(4)}")
+            temporary = other.with_name(f"{TEMPORARY_PREFIX}{other.name}-{os.urandom(4).hex()}")
             import shutil
 
             shutil.copyfile(path, temporary)
@@ -317,7 +316,7 @@ class Disk:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         return Lock(descriptor)
 
-    def holder(self, path: Path) -> int | None:
+    def holder(self, path: str | os.PathLike[str]) -> int | None:
         """Process id of whoever has the lock, 0 when it did not say, None when nobody has. Takes nothing away."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
