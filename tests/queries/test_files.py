@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def listed(layout: Layout) -> list[str]:
     found = list(files.files_of(layout, Signal.LOGS).parquet)
-    assert found == [str(file.path) for file in parquet_files(layout, Signal.LOGS)]
+    assert found == [str(file.path) for file in reversed(parquet_files(layout, Signal.LOGS))]
     return found
 
 
