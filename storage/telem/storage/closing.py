@@ -108,9 +108,8 @@ def _write_version(layout: Layout, before: Rollups, after: Rollups, disk: Disk) 
     old_usage, old_series = rollups.files(layout, before)
     usage, series = rollups.files(layout, after)
     with connect(usage.parent) as connection:
-        for statement in worker_sql(
-            files, "usage_days", imported=imported, rollups=before, totals=(old_usage, old_series), own_only=True
-        ):
+        read, totals = "usage_days metrics", (old_usage, old_series)
+        for statement in worker_sql(files, read, imported=imported, rollups=before, totals=totals, own_only=True):
             connection.execute(statement)
         days = f"ingest_day >= DATE '{before.closed}' AND ingest_day < DATE '{after.closed}'"
         publish(connection, f"{rows_of(old_usage)} UNION ALL {summed_up(f'usage_days WHERE {days}')}", usage, disk)
