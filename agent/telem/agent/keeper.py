@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 TICK_S = 5.0
 RETIRE_EVERY_S = 60.0
+MERGE_EVERY_S = 60.0
+"""Between two looks for days to merge, through all folders."""
+
 BACKOFF_S = (5.0, 30.0, 120.0, 600.0, 3600.0)
 SEGMENTS_A_FILE = 20
 """At most this many segments (120 MiB) become one Parquet file. A worker holds one at a time; its start is paid once
@@ -80,6 +83,8 @@ class Keeper:
         self._waiting_since_s = dict.fromkeys(committers, -math.inf)  # an earlier life's have waited long enough
         self._wanted_by_job: tuple[object, ...] = ()
         self._first_seen_s: dict[Path, float] = {}
+        self._to_merge: list[tuple[Signal, str]] = []
+        self._to_merge_at_s = -math.inf
         self._merged: set[tuple[Signal, str]] = set()
         self._unnoted: list[tuple[Signal, str]] | None = None  # days of which some file is in no manifest yet
         self._day = utc_day()
@@ -158,11 +163,7 @@ class Keeper:
                 for run in consecutive(waiting, SEGMENTS_A_FILE)
                 if waited or len(run) == SEGMENTS_A_FILE
             ]
-            jobs += [
-                self._job("merge", signal, day=day)
-                for day in days_to_merge(self._layout, signal, self._day)
-                if (signal, day) not in self._merged
-            ]
+        jobs += [self._job("merge", signal, day=day) for signal, day in self._mergeable(now_s)]
         jobs += [self._job("note", signal, day=day) for signal, day in self._to_note()]
         jobs += self.retention.jobs(time.monotonic())
         wanted = self._wanted()
@@ -170,6 +171,15 @@ class Keeper:
             self._wanted_by_job = wanted
             jobs.append({"job": "publish", "home": str(self._layout.home), "cutoff": wanted[0]})
         return jobs
+
+    def _mergeable(self, now_s: float) -> list[tuple[Signal, str]]:
+        """Closed days that still have files to merge."""
+        if now_s - self._to_merge_at_s >= MERGE_EVERY_S:
+            self._to_merge_at_s = time.monotonic()
+            self._to_merge = [
+                (signal, day) for signal in self._committers for day in days_to_merge(self._layout, signal, self._day)
+            ]
+        return [found for found in self._to_merge if found not in self._merged]
 
     def _wanted(self) -> tuple[object, ...]:
         """What the catalog depends on."""

@@ -80,6 +80,8 @@ def write_cutoff(layout: Layout, cutoff: str, disk: Disk, *, is_published: bool)
 def days_in_journal(layout: Layout, signal: Signal) -> set[str]:
     """Ingest days of the Parquet files whose segments still hold their rows too."""
     filled = {number for number, path in segments(layout, signal) if path.stat().st_size}
+    if not filled:
+        return set()
     return {
         file.day
         for file in parquet_files(layout, signal)
@@ -92,8 +94,20 @@ def runs_of_day(layout: Layout, signal: Signal, day: str) -> list[list[ParquetFi
 
     Only those of the present schema version; older ones stay as they are.
     """
-    folder = layout.day(signal, day)
-    ordered = [file for file in parquet_files(layout, signal) if file.path.parent == folder]
+    return _runs(_mergeable(layout, signal).get(day, []))
+
+
+def _mergeable(layout: Layout, signal: Signal) -> dict[str, list[ParquetFile]]:
+    """Files of the present schema version by day, each day's oldest segment first."""
+    version = layout.version(signal)
+    days: dict[str, list[ParquetFile]] = {}
+    for file in parquet_files(layout, signal):
+        if file.path.parents[1] == version:
+            days.setdefault(file.day, []).append(file)
+    return days
+
+
+def _runs(ordered: list[ParquetFile]) -> list[list[ParquetFile]]:
     runs = [ordered[:1]] if ordered else []
     for before, file in pairwise(ordered):
         if file.first == before.last + 1:
@@ -105,8 +119,8 @@ def runs_of_day(layout: Layout, signal: Signal, day: str) -> list[list[ParquetFi
 
 def days_to_merge(layout: Layout, signal: Signal, before: str) -> list[str]:
     """Closed days (YYYY-MM-DD, earlier than `before`) that still have files to merge."""
-    closed = {file.day for file in parquet_files(layout, signal) if file.day < before}
-    return sorted(day for day in closed if any(len(run) > 1 for run in runs_of_day(layout, signal, day)))
+    days = _mergeable(layout, signal).items()
+    return sorted(day for day, files in days if day < before and any(len(run) > 1 for run in _runs(files)))
 
 
 def sizes(layout: Layout, signal: Signal) -> Sizes:
