@@ -121,3 +121,43 @@ def test_lists_are_split_at_commas(home: Path) -> None:
     """Blanks and empty items do not count."""
     assert loaded(home, {"allowed_hosts": "a.example, b.example,,"}).allowed_hosts == ("a.example", "b.example")
     assert loaded(home, toml='allowed_hosts = ["a", "b"]').allowed_hosts == ("a", "b")
+
+
+HUB_TABLE = """
+log_level = "debug"
+[hub]
+listen = "0.0.0.0:443"
+cert = "chain.pem"
+behind_proxy = true
+group_size = 5
+"""
+
+
+def test_a_table_of_the_hub_makes_it_one(home: Path) -> None:
+    """Its names are those of the settings without `hub_`; flags and environment win as ever."""
+    config = loaded(home, toml=HUB_TABLE)
+    assert (config.mode, config.hub_listen, config.hub_cert) == ("hub", "0.0.0.0:443", "chain.pem")
+    assert (config.hub_behind_proxy, config.hub_group_size, config.log_level) == (1, 5, "debug")
+    assert loaded(home, toml="[hub]").mode == "hub"
+    assert loaded(home, {"mode": "agent"}, toml=HUB_TABLE).mode == "agent"
+    assert loaded(home, environ={"TELEM_AGENT_HUB_LISTEN": "[::]:1"}, toml=HUB_TABLE).hub_listen == "[::]:1"
+
+
+@pytest.mark.parametrize(
+    ("toml", "told"),
+    [
+        ("[hub]\nlisen = 'x:1'", r"no setting 'lisen' in \[hub\]; there are listen, cert, cert_key"),
+        ("[hub]\nhub_listen = 'x:1'", r"no setting 'hub_listen' in \[hub\]"),
+        ("[hub]\nmembers = { ada = 1 }", r"no setting 'members' in \[hub\]"),
+        ("[hub]\ngroup_size = 1", "hub_group_size lies between 2 and 1000"),
+        ("[hub]\nlisten = 8443", "hub_listen is a text"),
+        ("hub_listen = 'x:1'\n[hub]\nlisten = 'x:2'", "hub_listen stands there twice"),
+        ("mode = 'agent'\n[hub]", r"mode is 'agent', and there is a table \[hub\]"),
+        ("hub = true", "hub is a table"),
+        ("[[hub]]\nlisten = 'x:1'", "hub is a table"),
+    ],
+)
+def test_what_is_wrong_in_the_table_of_the_hub_is_named(toml: str, told: str, home: Path) -> None:
+    """With the file it stands in."""
+    with pytest.raises(ConfigError, match=r"config\.toml: .*" + told):
+        loaded(home, toml=toml)

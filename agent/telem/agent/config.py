@@ -103,6 +103,9 @@ TABLES: dict[str, str] = {
 }
 """Names in `config.toml` that hold pairs of texts: without flag or variable, read where they are used."""
 
+HUB = "hub"
+"""A table in `config.toml`: its `listen` is `hub_listen`, and so on. Whoever writes it means a hub."""
+
 _CHOICES = {
     "profile": ("", *(profile.value for profile in Profile)),
     "mode": ("agent", "hub"),
@@ -191,6 +194,11 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> 
     return Config(**values)
 
 
+def without_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process over another folder: what was set for this one is not meant for it."""
+    return {name: value for name, value in environ.items() if not name.startswith(ENV_PREFIX)}
+
+
 def _read_file(path: Path) -> dict[str, Any]:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -198,6 +206,7 @@ def _read_file(path: Path) -> dict[str, Any]:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    found = _without_hub_table(found, path)
     known = {setting.name for setting in SETTINGS[1:]} | set(TABLES)
     for name, value in found.items():
         if name in TABLES and not _is_table(value):
@@ -205,6 +214,25 @@ def _read_file(path: Path) -> dict[str, Any]:
         if name not in known:
             raise ConfigError(f"{path}: there is no setting {name!r}; there are {', '.join(sorted(known))}")
     return found
+
+
+def _without_hub_table(found: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The same with the names of `[hub]` in full, and `mode = "hub"` where there is that table."""
+    if HUB not in found:
+        return found
+    table, rest = found[HUB], {name: value for name, value in found.items() if name != HUB}
+    known = [setting.name.removeprefix(f"{HUB}_") for setting in SETTINGS if setting.name.startswith(f"{HUB}_")]
+    if not isinstance(table, dict):
+        raise ConfigError(f'{path}: hub is a table, as in\n[hub]\nlisten = "0.0.0.0:8443"')
+    for name, value in table.items():
+        if name not in known:
+            raise ConfigError(f"{path}: there is no setting {name!r} in [hub]; there are {', '.join(known)}")
+        if f"{HUB}_{name}" in rest:
+            raise ConfigError(f"{path}: {HUB}_{name} stands there twice, also as {name} in [hub]; remove one of them")
+        rest[f"{HUB}_{name}"] = value
+    if rest.setdefault("mode", HUB) != HUB:
+        raise ConfigError(f"{path}: mode is {rest['mode']!r}, and there is a table [hub]; remove one of them")
+    return rest
 
 
 def _is_table(value: Any) -> bool:
@@ -233,6 +261,6 @@ def _check_int(setting: Setting, value: Any, where: str) -> int:
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{where}: {setting.name} is a number, this is {value!r}") from error
     low, high = _RANGES.get(setting.name, (0, PORT_MAX) if setting.name.endswith("_port") else (1, 1 << 40))
-    if isinstance(value, bool) or not low <= number <= high:
+    if (isinstance(value, bool) and (low, high) != (0, 1)) or not low <= number <= high:
         raise ConfigError(f"{where}: {setting.name} lies between {low} and {high}, this is {value!r}")
     return number

@@ -64,6 +64,17 @@ The first that fits counts; a session's own tag wins.
 "book-source/docs/08-*" = "ch08"
 ```
 
+What begins with `hub_` can stand in a table of its own, without that beginning.
+Where there is one, the program is a hub, as with `--hub`:
+
+```toml
+[hub]
+listen = "0.0.0.0:8443"
+cert = "/etc/telem-agent/hub.pem"
+cert_key = "/etc/telem-agent/hub.key"
+group_size = 3
+```
+
 In the environment and as a flag, a list is written with commas: `--allowed-hosts one,two`.
 
 `telem-agent settings` prints the same table from the installed version.

@@ -86,8 +86,8 @@ def load_policy(config: Config, environ: Mapping[str, str] | None = None) -> Loa
 
 
 def _values_path(policy_path: Path, name: str) -> Path:
-    """Relative to the file that names it; `~` is the owner's."""
-    return policy_path.parent / Path(name).expanduser()
+    """Relative to the file that names it; `~` is the owner's. A hub's members have a link to the hub's file."""
+    return policy_path.resolve().parent / Path(name).expanduser()
 
 
 def _read(path: Path) -> str:

@@ -258,3 +258,34 @@ def test_an_address_that_is_none_says_what_to_give(text: str) -> None:
     with pytest.raises(AgentError, match="hub_listen"):
         address_of(text)
     assert address_of("[::1]:8443") == ("::1", 8443)
+
+
+def test_what_is_set_for_the_hub_holds_for_its_members(home: Path) -> None:
+    """Its file makes it a hub; its retention and policy are those of each member's agent, also once changed.
+
+    It is the same with the environment, but what makes it a hub there makes none of its members' agents.
+    """
+    (home / "config.toml").write_text('retention_logs_days = 7\n[hub]\nlisten = "127.0.0.1:0"\n', encoding="utf-8")
+    (home / "sanitize.toml").write_text('known_values = ["kestrel-over-the-quay"]\n', encoding="utf-8")
+    with LiveDaemon(home, env={"TELEM_AGENT_MODE": "hub", "TELEM_AGENT_SIZE_LIMIT_GB": "7"}) as daemon:
+        hub = LiveHub(home, daemon)
+        token, _ = hub.add("ada")
+        assert hub.send(token, "one", prompt="kestrel-over-the-quay") == 200
+        said = json.loads(hub.ask("GET", "/status", token)[1])
+        assert said["retention"]["days"] == {"logs": 7, "metrics": 90, "traces": 90}
+        assert said["retention"]["size_limit_bytes"] == 7_000_000_000
+        assert "kestrel" not in hub.ask("POST", "/", token, b"SELECT * FROM raw_logs")[1]
+        (home / "sanitize.toml").write_text('known_values = ["lapwing-by-the-lock"]\n', encoding="utf-8")
+
+        def counts() -> bool:
+            assert hub.send(token, "more", prompt="lapwing-by-the-lock") == 200
+            return "known-value" in hub.ask("POST", "/", token, b"SELECT list(prompt) FROM raw_logs")[1]
+
+        wait_for(counts)
+
+
+def test_a_hub_whose_policy_cannot_be_used_does_not_start(home: Path) -> None:
+    """Its members' agents could not either, and the first of them to be told would be a laptop."""
+    (home / "sanitize.toml").write_text("known_values = 5\n", encoding="utf-8")
+    with pytest.raises(AssertionError, match=r"sanitize\.toml: .*known_values"):
+        LiveDaemon(home, "--hub", "--hub-listen", "127.0.0.1:0").stop()

@@ -2,6 +2,9 @@
 
 A member's agent is the ordinary one over the member's folder, listening on Unix sockets that only the hub may open. Its
 life, its crash and its questions touch no other member. It ends when the hub does, however: its input ends.
+
+It goes by the hub's settings and the hub's `sanitize.toml`, and by no environment variable: what makes the hub a hub
+would make another of each of its members' agents.
 """
 
 from __future__ import annotations
@@ -16,11 +19,15 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from telem.agent.config import SETTINGS, without_settings
 from telem.agent.errors import AgentError
+from telem.storage.layout import Layout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from telem.agent.config import Config
 
 IDLE_S = 900.0
 """A member's agent (about 50 MB) is ended when nobody has come for so long and its journal has become Parquet."""
@@ -30,6 +37,12 @@ GONE_S = 2.0
 """An agent that refuses connections has ended, or is about to."""
 
 STOP_S = 15.0
+
+SHARED = (
+    "body_limit_bytes", "profile", "segment_age_s", "retention_logs_days", "retention_metrics_days",
+    "retention_traces_days", "size_limit_gb", "log_level",
+)  # fmt: skip
+"""Settings of the hub that hold for each member's folder."""
 
 log = logging.getLogger(__name__)
 
@@ -62,12 +75,14 @@ class Houses:
         folder: where the members' folders lie, one a member, named by id.
         sockets: a private folder with a short name; the path of a socket has room for 100 bytes.
         flags: settings that every member's agent gets.
+        policy: the hub's `sanitize.toml`, which need not exist; a member's folder may have one of its own.
     """
 
-    def __init__(self, folder: Path, sockets: Path, flags: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, sockets: Path, flags: tuple[str, ...], policy: Path) -> None:
         self._folder = folder
         self._sockets = sockets
         self._flags = flags
+        self._policy = policy
         self._houses: dict[str, House] = {}
 
     def of(self, member_id: str) -> House:
@@ -118,6 +133,7 @@ class Houses:
             leftover.unlink()
         said_path = house.home / "logs" / "start.log"
         said_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._share_policy(house)
         reading, writing = os.pipe()
         output = os.open(said_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
@@ -125,7 +141,7 @@ class Houses:
                 sys.executable, "-m", "telem", "run", "--home", str(house.home), "--sockets", str(house.sockets),
                 "--accept-row-ids", "1", "--ready-fd", str(writing), "--parent-fd", "0", *self._flags,
                 stdin=asyncio.subprocess.PIPE, stdout=output, stderr=output,
-                pass_fds=(writing,),
+                pass_fds=(writing,), env=without_settings(os.environ),
             )  # fmt: skip
         finally:
             os.close(writing)
@@ -142,6 +158,12 @@ class Houses:
         text = said_path.read_text(encoding="utf-8", errors="replace").strip()
         log.error("the agent of %s did not start: %s", house.home.name, text or "no message")
         raise AgentError(f"the agent of {house.home.name} did not start")
+
+    def _share_policy(self, house: House) -> None:
+        """Let the hub's policy be that of a folder without one, from now on: also when it is written later."""
+        own = Layout(house.home).policy
+        if not own.exists() and not own.is_symlink():
+            own.symlink_to(os.path.relpath(self._policy, own.parent))
 
     async def close_idle(self, now_s: float) -> None:
         """End the agents that nobody has visited for a while."""
@@ -174,6 +196,16 @@ class Houses:
     def open_count(self) -> int:
         """How many agents are alive."""
         return sum(house.is_open for house in self._houses.values())
+
+
+def flags_of(config: Config) -> tuple[str, ...]:
+    """What members' agents are told of the hub's settings: those that are not as they are by themselves."""
+    flags: list[str] = []
+    for setting in SETTINGS:
+        value = getattr(config, setting.name)
+        if setting.name in SHARED and value != setting.default:
+            flags += [setting.flag, str(value)]
+    return tuple(flags)
 
 
 async def _read_line(descriptor: int) -> bytes:

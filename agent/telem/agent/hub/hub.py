@@ -25,13 +25,14 @@ from telem.agent.errors import AgentError, PortError
 from telem.agent.guard import Guard
 from telem.agent.local import Local
 from telem.agent.metrics import CONTENT_TYPE
+from telem.agent.policies import load_policy
 from telem.agent.tokens import Tokens
 from telem.storage import access
 from telem.storage.disk import Disk
 
 from .certificate import context_for, keep_fresh
 from .doorkeeper import Doorkeeper
-from .houses import Houses
+from .houses import Houses, flags_of
 from .limits import Limits, folder_bytes
 from .members import Members, Role
 from .metrics import hub_text
@@ -85,9 +86,11 @@ class Hub:
             LockedError: another daemon has this directory.
             PortError: the address cannot be listened on.
             AgentError: it would listen beyond this machine without TLS.
+            PolicyError: `sanitize.toml` cannot be used, by which its members' agents go.
         """
         async with contextlib.AsyncExitStack() as stack:
             self._take_directory(stack)
+            await asyncio.to_thread(load_policy, self.config)
             await self._open(stack)
             for loop in (self._keep_house(), self.access.run()):
                 stack.push_async_callback(_cancel, asyncio.create_task(loop))
@@ -110,7 +113,7 @@ class Hub:
         host, port = address_of(self.config.hub_listen)
         tls = context_for(self.config, host)
         sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="telem-")))
-        self.houses = Houses(self.layout.hub_houses, sockets)
+        self.houses = Houses(self.layout.hub_houses, sockets, flags_of(self.config), self.layout.policy)
         stack.push_async_callback(self.houses.close)
         self.limits = Limits(self.layout.hub_house, self.layout.hub_visits, self.disk)
         stack.callback(self.limits.write_visits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import orjson
 from aiohttp import web
 
 from telem.agent import body
+from telem.agent.config import without_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +49,11 @@ class Purging:
             return _text(HTTPStatus.NOT_FOUND, "nothing of yours has come here")
         command = [sys.executable, "-m", "telem", "purge", "--home", str(home), "--yes", "--json", *wanted]
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=without_settings(os.environ),
         )
         try:
             async with asyncio.timeout(TIMEOUT_S):
