@@ -79,13 +79,13 @@ def children(pid: int) -> set[int]:
 
 
 def said_by(pid: int) -> bytes:
-    """The command line of a process; of one that was just forked, its parent's or none, so it is asked again."""
-    for _ in range(100):
+    """The command line of a process. One that was just forked has its parent's or none, for as long as it takes."""
+    while True:
         try:
             found = Path(f"/proc/{pid}/cmdline").read_bytes()
+            state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
         except OSError:
             return b""
-        if found and b"telem\0run" not in found:
+        if state == b"Z" or (found and b"telem\0run" not in found):
             return found
         time.sleep(0.001)
-    return found

@@ -33,6 +33,11 @@ IDLE_S = 900.0
 """A member's agent (about 50 MB) is ended when nobody has come for so long and its journal has become Parquet."""
 
 READY_S = 60.0
+OPENING_MAX = 2 * (os.cpu_count() or 2)
+"""Agents that start at the same time; the others wait in line. After a hub's restart everybody's laptop comes within
+seconds, and a start is half a second of CPU: a hundred at once would all take longer than `READY_S`, and be given up.
+"""
+
 GONE_S = 2.0
 """An agent that refuses connections has ended, or is about to."""
 
@@ -84,6 +89,7 @@ class Houses:
         self._flags = flags
         self._policy = policy
         self._houses: dict[str, House] = {}
+        self._opening = asyncio.Semaphore(OPENING_MAX)
 
     def of(self, member_id: str) -> House:
         """The house of a member; its agent need not be alive."""
@@ -128,6 +134,10 @@ class Houses:
             await self._open(house)
 
     async def _open(self, house: House) -> None:
+        async with self._opening:
+            await self._start(house)
+
+    async def _start(self, house: House) -> None:
         house.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
         for leftover in house.sockets.iterdir():
             leftover.unlink()
@@ -160,10 +170,20 @@ class Houses:
         raise AgentError(f"the agent of {house.home.name} did not start")
 
     def _share_policy(self, house: House) -> None:
-        """Let the hub's policy be that of a folder without one, from now on: also when it is written later."""
+        """Let the hub's policy, if there is one, be that of a folder without one."""
         own = Layout(house.home).policy
-        if not own.exists() and not own.is_symlink():
-            own.symlink_to(os.path.relpath(self._policy, own.parent))
+        if self._policy.exists():
+            if not own.exists():
+                own.unlink(missing_ok=True)
+                own.symlink_to(os.path.relpath(self._policy, own.parent))
+        elif own.is_symlink():
+            own.unlink()
+
+    def share_policy(self) -> None:
+        """Do so for all whose agents are awake: the hub's policy may have come, or gone, since they began."""
+        for house in self._houses.values():
+            if house.is_open:
+                self._share_policy(house)
 
     async def close_idle(self, now_s: float) -> None:
         """End the agents that nobody has visited for a while."""

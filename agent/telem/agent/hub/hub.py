@@ -121,6 +121,7 @@ class Hub:
         self.access = AccessLog(self.layout, self.disk, lambda text: text)  # no words of members are in it
         stack.push_async_callback(self.access.close)
         self._team = Team(self.members, self.layout.hub_house, self.config.hub_group_size, self.access.note)
+        stack.push_async_callback(self._team.close)
         actions = {
             "GET /me": _me,
             "GET /team": self._team.answer,
@@ -181,6 +182,7 @@ class Hub:
         while True:
             try:
                 self.limits.write_visits()
+                self.houses.share_policy()
                 await self.houses.close_idle(time.monotonic())
                 await self._wake_one()
             except (OSError, AgentError) as error:

@@ -7,6 +7,7 @@ often does not show what one member did a moment ago.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from datetime import date
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
     from .members import Member, Members
 
 KEEP_S = 300.0
+PAUSE_A_SECOND = 20.0
+"""For each second that gathering took, the figures are kept so long at least: 5 % of a core, however large the team is.
+A member's ninety days of 150,000 events, not closed yet, take 1.9 s of CPU.
+"""
+
 FOLDER_LIMITS = Limits(rows=1_000_000, seconds=120.0)
 
 _TYPES = {
@@ -55,10 +61,16 @@ class Team:
         home_of: the folder of a member, by id.
         group_size: the smallest group whose figures are shown.
         note: writes down who asked; every member may read it.
+        now_s: a monotonic clock.
     """
 
     def __init__(
-        self, members: Members, home_of: Callable[[str], Path], group_size: int, note: Callable[[Asked], None]
+        self,
+        members: Members,
+        home_of: Callable[[str], Path],
+        group_size: int,
+        note: Callable[[Asked], None],
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._members = members
         self._note = note
@@ -67,6 +79,9 @@ class Team:
         self._gathering = asyncio.Lock()
         self._gathered: Gathered | None = None
         self._gathered_at_s = 0.0
+        self._keep_s = KEEP_S
+        self._now_s = now_s
+        self._anew: asyncio.Task[None] | None = None
 
     async def answer(self, member: Member, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a coordinator; anybody else is refused. Either is written down."""
@@ -103,18 +118,40 @@ class Team:
         )
 
     async def gathered(self) -> Gathered:
-        """The team's figures, at most some minutes old.
+        """The team's figures, some minutes old. Who asks a little later than that has new ones made, and need not wait.
 
         Raises:
             AgentError: a folder could not be asked.
         """
+        found, age_s = self._gathered, self._now_s() - self._gathered_at_s
+        if found is None or age_s >= 2 * self._keep_s:
+            return await self._gather()
+        if age_s >= self._keep_s and (self._anew is None or self._anew.done()):
+            self._anew = asyncio.create_task(self._gather_anew())
+        return found
+
+    async def close(self) -> None:
+        """Gather no more."""
+        if self._anew:
+            self._anew.cancel()
+            await asyncio.gather(self._anew, return_exceptions=True)
+
+    async def _gather_anew(self) -> None:
+        with contextlib.suppress(AgentError):  # it is in the log; whoever asks later is told
+            await self._gather()
+
+    async def _gather(self) -> Gathered:
+        asked_at_s = self._now_s()
         async with self._gathering:
-            if self._gathered is None or time.monotonic() - self._gathered_at_s >= KEEP_S:
-                figures: list[MemberFigures] = []
-                for member in self._members:
-                    figures += await asyncio.to_thread(self._figures, member)
-                self._gathered = gather(figures, self._group_size)
-                self._gathered_at_s = time.monotonic()
+            if self._gathered is not None and self._gathered_at_s >= asked_at_s:
+                return self._gathered  # somebody else's, made while we waited
+            began_s = self._now_s()
+            figures: list[MemberFigures] = []
+            for member in self._members:
+                figures += await asyncio.to_thread(self._figures, member)
+            self._gathered = await asyncio.to_thread(gather, figures, self._group_size)
+            self._gathered_at_s = self._now_s()
+            self._keep_s = max(KEEP_S, PAUSE_A_SECOND * (self._gathered_at_s - began_s))
             return self._gathered
 
     def _figures(self, member: Member) -> list[MemberFigures]:
