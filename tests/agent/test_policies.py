@@ -212,8 +212,8 @@ async def test_errors_are_counted_by_attribute(home: Path, monkeypatch: pytest.M
     """As the rule `sanitizer-error`."""
     async with running(config_for(home)) as daemon:
         scanner = daemon.ingest.gate.redactor.scanner
-        real = scanner.clean
-        monkeypatch.setattr(scanner, "clean", lambda text, *rest: 1 / 0 if "new" in text else real(text, *rest))
+        real = scanner.rest
+        monkeypatch.setattr(scanner, "rest", lambda text, *rest: 1 / 0 if "new" in text else real(text, *rest))
         await store(daemon, note="something new")
         status = (await daemon.status())["sanitizer"]
         assert status["errors_by_attribute"].get("note") == 1

@@ -81,8 +81,8 @@ def test_harmless_text_and_profile_off_have_nothing_to_explain() -> None:
 def test_value_that_cannot_be_judged_is_said_to_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     redactor = Redactor(shipped_policy(), KEY)
 
-    def broken(_text: str) -> Never:
+    def broken(_text: str, _note: object) -> Never:
         raise RuntimeError
 
-    monkeypatch.setattr(redactor.scanner, "clean", broken)
+    monkeypatch.setattr(redactor.scanner, "rest", broken)
     assert "sanitizer-error" in [finding.rule_id for finding in redactor.explain("hello there")]

@@ -7,9 +7,11 @@ one. And steps are counted, which are the same on every machine.
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 import time
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -31,6 +33,18 @@ GROWTH_MAX = 28.0
 
 NOTICEABLE_S = 0.1
 """A text that takes less is fine however it came to that."""
+
+CHARS_FULL = 65_536
+ORDINARY = [
+    "$ psql -h db{n} -U app -c 'select {n}'\n 1 row\n$ curl -s https://api.test/v1/{n}\n",
+    "    token = self.tokens[{n}]  # the password is checked elsewhere\n",
+    '{{"usage": {{"input_tokens": {n}, "cache_creation_input_tokens": {n}, "output_tokens": 5}}}}\n',
+    "https://h.test/a%20b%2Fc?x=%7B{n}%7D&y=1\n",
+    "  modified:   src/auth/key_{n}.py\n",
+    "export SERVICE_{n}_URL=https://h{n}.example.com/api\n",
+    "    def test_login_{n}(self, client): assert client.login(user, password) == {n}\n",
+]
+"""Lines that ordinary texts are full of, and that make many rules look."""
 
 SAMPLE = 40
 """Triggers looked at in one run, another choice each time the rules change."""
@@ -79,13 +93,57 @@ def steps(engine: str, text: str) -> int:
     return count
 
 
-PIECES = [
+def left(engine: str, text: str) -> int:
+    """What is left of the effort after a text was judged."""
+    redactor = REDACTORS[engine]
+    redactor._judge("text", text)
+    return redactor.scanner._effort.left
+
+
+PIECES = PIECES_OF_NOTE = [
     "a.a.", "a-a-", "a1B2c3D4", "sk-", "sk-ant-", "eyJ", "eyJ.", "://a:", "://a:a@", "password", "password=", "key: ",
     "A", "0", "1 2-3.", "\\u0041", "%41", "&#65;", "\x1b[31m", "\\", '"', "'", "`", "{", "[", "@", "a@a.", "/home/",
     "C:\\Users\\a ", "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "1.1.1.1 ", "a:1:", "4111 ", "+1 ",
     "cookie: a=", "mysql -p", "echo a | ", "author: A ", "Ab Cd ", "token is ", "secret = [", 'file_path":"', "```\n",
     "AAAA ", "\u00e9", "login ", "uid=1(", "drwxr-xr-x 1 a ", "?key=", "GB82 WEST ", "\n", " ", "password: {",
 ]  # fmt: skip
+
+
+TOO_COSTLY = ["AUTH ", "psw ", "mongo", "unzip", "a@", "kinit%20ada%20%3C%3C%3C%20S3cretpw1", "key= "]
+
+
+@pytest.mark.parametrize("piece", TOO_COSTLY)
+def test_what_would_take_long_keeps_its_beginning_only(piece: str) -> None:
+    text = (piece * CHARS_FULL)[:CHARS_FULL]
+    answers = {redactor.text(text) for redactor in REDACTORS.values()}
+    assert len(answers) == 1
+    clean = answers.pop()
+    assert clean.endswith("[REDACTED:too-many-findings]")
+    assert len(clean) < CHARS_LONG
+    assert {redactor.text(clean) for redactor in REDACTORS.values()} == {clean}
+
+
+def test_json_that_would_take_long_goes_whole() -> None:
+    addresses = json.dumps([f"u{n}@example{n % 9}.com" for n in range(3_000)])
+    attribute: list[Any] = [f"u{n}@example{n % 9}.com" for n in range(3_000)]
+    for redactor in REDACTORS.values():
+        assert redactor.text(addresses) == "[REDACTED:too-many-findings]"
+        assert redactor.attribute("to", attribute) == "[REDACTED:too-many-findings]"
+
+
+@given(st.lists(st.sampled_from([*PIECES_OF_NOTE, *TRIGGERS, *EXAMPLES]), min_size=1, max_size=4))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_both_engines_count_the_same_effort(parts: list[str]) -> None:
+    text = ("".join(parts) * CHARS_SHORT)[: CHARS_SHORT * 2]
+    assert len({left(engine, text) for engine in REDACTORS}) == 1
+
+
+@pytest.mark.parametrize("lines", ORDINARY, ids=range(len(ORDINARY)))
+def test_ordinary_text_takes_a_part_of_the_effort(lines: str) -> None:
+    text = "".join(lines.format(n=n) for n in range(CHARS_FULL // len(lines)))
+    for engine, redactor in REDACTORS.items():
+        assert left(engine, text) > 0
+        assert "too-many-findings" not in redactor.text(text)
 
 
 @pytest.mark.parametrize("engine", REDACTORS)

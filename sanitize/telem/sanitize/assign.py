@@ -10,6 +10,8 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from .effort import NAME as NAME_UNITS
+from .effort import VALUE as VALUE_UNITS
 from .flat import Flat, Span
 from .validators import entropy, has_digit, not_masked, random_text
 from .words import WORDS
@@ -17,6 +19,7 @@ from .words import WORDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from .effort import Effort
     from .engines import Engine
     from .rules import Rule
 
@@ -178,7 +181,7 @@ def _classify(name: str) -> str:
     return kinds[0] if kinds else "weak" if words[-1] in lists.weak else ""
 
 
-def assignments(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iterable[Span]]:
+def assignments(rule: Rule, rank: int, engine: Engine, effort: Effort) -> Callable[[Flat], Iterable[Span]]:
     """Find the values of names that promise a secret."""
     words = engine.finder(rule.pattern, ignore_case=True, whole=True)
 
@@ -186,6 +189,9 @@ def assignments(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Itera
         text, done = flat.text, 0
         budget = READ_TIMES_MAX * len(text) + VALUE_CHARS_MAX
         for (at, end), *_ in words(flat):
+            effort.left -= NAME_UNITS
+            if effort.left < 0:
+                return
             if at < done:
                 continue
             start, stop = _name(text, at, end)
@@ -197,6 +203,7 @@ def assignments(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Itera
                 kind = "password"  # of a database; in a shell it is a folder
             if not kind:
                 continue
+            effort.left -= VALUE_UNITS
             value, read = _value(text, start, stop, kind, VALUE_CHARS_MAX if budget > 0 else SHORT_CHARS_MAX)
             budget -= read
             if budget < 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from .effort import MATCH
 from .flat import Flat, Span
 from .validators import has_digit
 from .words import WORDS
@@ -12,11 +13,15 @@ from .words import WORDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from .effort import Effort
     from .engines import Engine
     from .rules import Rule
 
 BEGIN = re.compile(r"-----BEGIN[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 END = re.compile(r"-----END[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+
+ARMOUR = 10
+"""Units for what begins or ends a key; some hundred lines are read from there."""
 
 KEY_CHARS_MIN, KEY_CHARS_MAX = 16, 32_768
 """A header with less behind it is a mention; a 16,384-bit RSA key has 12,700 characters, escapes not counted."""
@@ -32,13 +37,16 @@ LINES_BACKWARDS = re.compile(rf"(?:{GAP_BACKWARDS}{{1,24}}[A-Za-z0-9+/=]{{16,}})
 """Of the text turned round: from its end there is one way to read it, from its beginning there are many."""
 
 
-def private_keys(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iterable[Span]]:
+def private_keys(rule: Rule, rank: int, engine: Engine, effort: Effort) -> Callable[[Flat], Iterable[Span]]:
     """Find private keys in armour: whole, escaped, in a diff, without their end or without their beginning."""
     del engine  # one literal and a few anchored steps; nothing to speed up
 
     def find(flat: Flat) -> Iterator[Span]:
         text, at = flat.text, 0
         for begin in BEGIN.finditer(text):
+            effort.left -= ARMOUR
+            if effort.left < 0:
+                return
             if begin.start() < at:
                 continue
             end = END.search(text, begin.end(), begin.end() + KEY_CHARS_MAX)
@@ -50,6 +58,9 @@ def private_keys(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iter
             if at - begin.end() >= KEY_CHARS_MIN or end is not None:
                 yield Span(begin.start(), at, rule.id, rule.kind, rank)
         for end in END.finditer(text):
+            effort.left -= ARMOUR
+            if effort.left < 0:
+                return
             before = text[max(at, end.start() - KEY_CHARS_MAX) : end.start()]
             if body := LINES_BACKWARDS.match(before[::-1]):
                 yield Span(end.start() - len(body.group()), end.end(), rule.id, rule.kind, rank)
@@ -77,7 +88,7 @@ COOKIE_CHARS_MIN = 6
 """A shorter cookie is a setting."""
 
 
-def cookies(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iterable[Span]]:
+def cookies(rule: Rule, rank: int, engine: Engine, effort: Effort) -> Callable[[Flat], Iterable[Span]]:
     """Find the values of cookies; their names and the settings beside them stay."""
     del engine
 
@@ -87,7 +98,9 @@ def cookies(rule: Rule, rank: int, engine: Engine) -> Callable[[Flat], Iterable[
             if header.end() < at:
                 continue  # inside the value of another
             at = header.end()
-            while pair := COOKIE.match(text, at):
+            effort.left -= MATCH
+            while effort.left >= 0 and (pair := COOKIE.match(text, at)):
+                effort.left -= MATCH
                 if _is_secret_cookie(*pair.groups()):
                     yield Span(*pair.span(2), rule.id, rule.kind, rank)
                 at = _next_cookie(text, pair.end())

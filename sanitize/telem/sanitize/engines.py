@@ -38,6 +38,7 @@ Finder = Callable[["Flat"], Iterator[Spans]]
 RUN_CHARS_MIN = 11
 RUNS = re.compile(r"[A-Za-z0-9_+/=%-]{11,}", re.ASCII)
 """Where tokens can be: one character in six of code stands in such a run."""
+RUN = re.compile(r"[A-Za-z0-9_+/=%-]{11}", re.ASCII)
 
 
 DIGITS = b"0123456789"

@@ -14,13 +14,14 @@ import orjson
 
 from .assign import is_secret, secret_class
 from .contents import Contents, counts
+from .effort import TooMuch
 from .explain import Finding, explained
 from .naming import SOCIAL_SECURITY, is_social_security, is_value, name_after, number_as_text, pair_name
 from .policy import SHAPES, TOKENLESS, Action, AttributeRule, Policy
 from .pseudonym import Pseudonyms, is_stand_in
 from .records import Profile
 from .rules import Rule, shipped_rules
-from .scan import Scanner, marker
+from .scan import TOO_MANY, Scanner, marker
 
 if TYPE_CHECKING:
     from .engines import Engine
@@ -135,7 +136,10 @@ class Redactor:
         if value is None or self._off:
             return value
         try:
+            self.scanner.start(_dump(value) if isinstance(value, (list, dict)) else "")
             return self._composite(key, value)
+        except TooMuch:
+            return self._too_much(self.name(key))
         except Exception:  # noqa: BLE001 (fail closed, whatever it was)
             return self._failed(key)
 
@@ -205,7 +209,7 @@ class Redactor:
             return self._scan(where, value)
 
         if SOCIAL_SECURITY.search(key):
-            return lambda value: str(self._digits(where, key, value)) if is_social_security(key, value) else scan(value)
+            return lambda value: self._social(where, key, value) if is_social_security(key, value) else scan(value)
         self._memories[scan] = self._clean
         return scan
 
@@ -301,11 +305,20 @@ class Redactor:
     def _judge(self, where: str, value: str) -> str:
         if not value.isascii():
             value = whole(value)
+        scanner = self.scanner
+        scanner.start(value)
         if value[:1] in "{[" and value[-1:] in "}]" and len(value) > 1:
-            value = self._json(where, value, 0)
+            try:
+                value = self._json(where, value, 0)
+            except TooMuch:
+                return self._too_much(where)
         if self._contents.active:
             value = self._without_code(where, value)
-        return self.scanner.clean(value, lambda rule: self._note(rule, where))
+        return scanner.rest(value, lambda rule: self._note(rule, where))
+
+    def _too_much(self, where: str) -> str:
+        self._note(TOO_MANY, where)
+        return marker(TOO_MANY)
 
     def _without_code(self, where: str, value: str) -> str:
         clean = self._contents.text(value)
@@ -331,7 +344,7 @@ class Redactor:
                 value = self._json(where, value, depth + 1)
             if self._contents.active and len(value) > CODE_CHARS_MIN:
                 value = self._without_code(where, value)
-            return self.scanner.clean(value, lambda rule: self._note(rule, where))
+            return self.scanner.piece(value, lambda rule: self._note(rule, where))
         if type(value) is int:
             return self._number(where, name, value)
         if depth >= DEPTH_MAX:
@@ -347,8 +360,12 @@ class Redactor:
         said = number_as_text(name, value) if name else ""
         if not said and value not in CARD_NUMBERS:
             return value
-        clean = self.scanner.clean(said or str(value), lambda rule: self._note(rule, where))
+        clean = self.scanner.piece(said or str(value), lambda rule: self._note(rule, where))
         return value if clean == (said or str(value)) else clean[clean.find(": ") + 2 :] if said else clean
+
+    def _social(self, where: str, name: str, value: str) -> str:
+        self.scanner.start(value)
+        return str(self._digits(where, name, value))
 
     def _digits(self, where: str, name: str, value: str) -> Attribute:
         clean = self._number(where, name, int(value)) if value.isascii() else value
@@ -356,7 +373,7 @@ class Redactor:
 
     def _too_deep(self, where: str, value: Attribute) -> str:
         text = _dump(value)
-        return self.scanner.clean(text, lambda rule: self._note(rule, where))
+        return self.scanner.piece(text, lambda rule: self._note(rule, where))
 
     def _list(self, where: str, items: list[Attribute], depth: int, name: str) -> list[Attribute]:
         """Clean a list; an element after `--password` is a password, as in the arguments of a command.
@@ -378,19 +395,22 @@ class Redactor:
         clean: dict[str, Attribute] = {}
         for key, item in items.items():
             name = pair if pair and is_value(key) else key
-            clean[self.scanner.clean(key) if len(key) > SHORT_KEY_CHARS else key] = self._named(
+            clean[self.scanner.piece(key) if len(key) > SHORT_KEY_CHARS else key] = self._named(
                 where, name, item, depth
             )
         return clean
 
     def _named(self, where: str, name: str, item: Attribute, depth: int) -> Attribute:
         if isinstance(item, bytes):
-            return self._bytes(where, item)
+            text = item.decode("utf-8", "replace")
+            clean = self._walk(where, text, depth + 1, name)
+            return item if clean == text else str(clean).encode()
         if name and isinstance(item, str) and is_social_security(name, item):
             return self._digits(where, name, item)
         kind = secret_class(name) if isinstance(item, str) and name else ""
         if kind and isinstance(item, str) and _is_open(item) and is_secret(item, kind, quoted=True):
             self._note("assignment", where)
+            self.scanner.replaced()
             return marker("assignment")
         return self._walk(where, item, depth + 1, name)
 

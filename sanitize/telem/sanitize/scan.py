@@ -9,14 +9,29 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from .assign import MARKER as RULE_MARKER
-from .assign import assignments
+from .assign import MARKER_BEGINS, assignments
 from .detect import cookies, private_keys
-from .engines import RUNS, Engine, Mark, best_engine, full_match, linear_pattern, whole_words
+from .effort import (
+    BEGINNING_UNITS,
+    FINDING,
+    MATCH,
+    NAME,
+    TEXT,
+    TOKEN,
+    UNITS_AGAIN,
+    VIEW,
+    WATCHED_CHARS,
+    Effort,
+    TooMuch,
+    is_short,
+    place_units,
+)
+from .engines import RUN, RUN_CHARS_MIN, RUNS, Engine, Mark, best_engine, full_match, linear_pattern, whole_words
 from .flat import Flat, Span, flatten, merge, starts_word
 from .known import KnownValues
 from .pseudonym import STAND_IN, Pseudonyms, is_stand_in
@@ -56,7 +71,7 @@ CUT_TRIGGER_CHARS_MIN = 3
 """A value that was cut off holds too little of a token for its rule; the mark alone has to be telling then."""
 
 Find = Callable[[Flat], Iterable[Span]]
-Detector = Callable[["Rule", int, Engine], Find]
+Detector = Callable[["Rule", int, Engine, Effort], Find]
 Note = Callable[[str], None]
 
 DETECTORS: dict[str, Detector] = {"assignment": assignments, "private-key": private_keys, "cookie": cookies}
@@ -97,6 +112,8 @@ class Scanner:
         self._finds: dict[int, Find] = {}
         marks, self._owners = _marks(self.rules)
         self._gate = self.engine.gate(marks)
+        self._effort = Effort()
+        self._places = _places(self.rules, marks, self._owners)
         self._allow = frozenset(allow)
         self._allow_domains = frozenset(allow_domains)
         self._allow_patterns = [full_match(pattern) for pattern in allow_patterns]
@@ -105,12 +122,40 @@ class Scanner:
 
     def clean(self, text: str, note: Note | None = None) -> str:
         """Return `text` without what must go; `note` is told the rule of each replacement."""
+        self.start(text)
+        return self._clean(text, note, self._found_or_cut)
+
+    def start(self, text: str) -> None:
+        """Begin with a value, of which `piece` and `rest` judge parts."""
+        effort, chars = self._effort, len(text)
+        if chars < WATCHED_CHARS:
+            effort.left, effort.watched = UNITS_AGAIN, False
+        else:
+            effort.start(chars, again=MARKER_BEGINS in text)
+
+    def replaced(self) -> None:
+        """Count a part of a value that was replaced without asking the rules."""
+        self._effort.left -= TEXT + NAME
+
+    def piece(self, text: str, note: Note | None = None) -> str:
+        """Return a part of a value without what must go.
+
+        Raises:
+            TooMuch: There was too much to look at since `start`.
+        """
+        return self._clean(text, note, self._found_all)
+
+    def rest(self, text: str, note: Note | None = None) -> str:
+        """Return the value itself without what must go, with what `piece` left of the effort."""
+        return self._clean(text, note, self._found_or_cut)
+
+    def _clean(self, text: str, note: Note | None, find: Callable[[str], list[Span]]) -> str:
         for _ in range(ROUNDS_MAX):
-            if len(text) < TEXT_CHARS_MIN or not (found := self.found(text)) or not (spans := self._going(text, found)):
+            if len(text) < TEXT_CHARS_MIN or not (found := find(text)) or not (spans := self._going(text, found)):
                 return text
             text = self._replace(text, spans, note)
         # Whatever is peeled off layer by layer is no text that anybody wrote.
-        spans = self.spans(text)
+        spans = self._going(text, find(text))
         return self._replace(text, [Span(spans[0].start, len(text), TOO_MANY, "", -1)], note) if spans else text
 
     def spans(self, text: str) -> list[Span]:
@@ -125,11 +170,28 @@ class Scanner:
 
     def found(self, text: str) -> list[Span]:
         """Return everything that a rule claims, allowed or not, in no order; the rest as a whole if it is too much."""
-        found = self._found(text, FINDINGS_MAX + 1)
-        if len(found) <= FINDINGS_MAX:
-            return found
-        begins = self._found(text[: KEPT_CHARS + OVERLAP_CHARS], KEPT_CHARS + OVERLAP_CHARS)
-        cut = KEPT_CHARS
+        self.start(text)
+        return self._found_or_cut(text)
+
+    def _found_or_cut(self, text: str) -> list[Span]:
+        try:
+            found = self._found(text, FINDINGS_MAX + 1)
+        except TooMuch:
+            return self._beginning(text)
+        return found if len(found) <= FINDINGS_MAX else self._beginning(text)
+
+    def _found_all(self, text: str) -> list[Span]:
+        return self._found(text, len(text))
+
+    def _beginning(self, text: str) -> list[Span]:
+        """Return what goes of a text in which there is too much: what does in its beginning, and all the rest."""
+        cut, self._effort.left = KEPT_CHARS, BEGINNING_UNITS
+        try:
+            begins = self._found(text[: KEPT_CHARS + OVERLAP_CHARS], KEPT_CHARS + OVERLAP_CHARS)
+        except TooMuch:
+            begins, cut = [], 0
+        if len(text) <= KEPT_CHARS:
+            cut = 0
         for span in sorted(begins, reverse=True):
             if span.end > cut:
                 cut = min(cut, span.start)
@@ -137,10 +199,11 @@ class Scanner:
 
     def _found(self, text: str, limit: int) -> list[Span]:
         flat = flatten(text)
-        found = self._look(flat, limit)
+        found = self._look(flat, limit, TEXT)
         for view in views(flat):
             if len(found) < limit:
-                found += [view.back(span) for span in self._look(view.flat, limit - len(found))]
+                self._effort.left -= len(view.ats) // 2  # each escape is a piece, and so is what stands before it
+                found += [view.back(span) for span in self._look(view.flat, limit - len(found), VIEW)]
         if self._known is not None:
             found += [Span(start, end, KNOWN_VALUE, "", -1) for start, end in self._known.spans(text)]
         return found
@@ -160,26 +223,46 @@ class Scanner:
     def holds_token(self, text: str) -> bool:
         """Tell whether a short value of a harmless shape is a token all the same; looks with the token rules only."""
         flat = flatten(text)
+        self.start(text)
         return any(True for i in self._triggered(flat) if self.rules[i].find == "token" for _ in self._find(i)(flat))
 
-    def _look(self, flat: Flat, limit: int) -> list[Span]:
+    def _look(self, flat: Flat, limit: int, units: int) -> list[Span]:
         found: list[Span] = []
+        effort = self._effort
+        effort.left -= units
         for index in self._triggered(flat):
             find = self._finds.get(index) or self._find(index)
             found.extend(islice(find(flat), limit - len(found)))
+            if effort.left < 0:
+                break
+        effort.left -= FINDING * len(found)
+        if effort.left < 0:
+            raise TooMuch
         return found
 
     def _triggered(self, flat: Flat) -> set[int]:
         marks = self._gate(flat)
         if not marks:
             return self._always
+        if self._effort.watched:
+            self._watch(flat, marks)
         triggered = {owner for mark in marks for owner in self._owners[mark]}
         return triggered | self._always if self._always else triggered
+
+    def _watch(self, flat: Flat, marks: Collection[int]) -> None:
+        """Count the places that rules will look at, before they do."""
+        lowered = flat.data.lower()
+        effort, places = self._effort, self._places
+        for mark in marks:
+            for literal, lower, units in places[mark]:
+                effort.left -= units * (lowered if lower else flat.data).count(literal)
+        if effort.left < 0:
+            raise TooMuch
 
     def _find(self, index: int) -> Find:
         find = self._finds.get(index)
         if find is None:
-            find = self._finds[index] = _compile(self.rules[index], index, self.engine)
+            find = self._finds[index] = _compile(self.rules[index], index, self.engine, self._effort)
         return find
 
     def _without_markers(self, text: str, found: list[Span]) -> list[Span]:
@@ -221,23 +304,39 @@ def _marks(rules: tuple[Rule, ...]) -> tuple[list[Mark], list[list[int]]]:
         gate = rule.gate or (whole_words(rule.pattern) if rule.find == "detector" and rule.pattern else "")
         if gate:
             triggers = rule.triggers if rule.find != "token" or not any(map(str.isalpha, rule.triggers)) else ()
-            strict = rule.find == "token"  # which knows what was cut off before its pattern fits
+            strict = rule.find == "token" or (rule.find == "pattern" and is_short(gate))
             mark = Mark(gate, pattern=True, ignore_case=False, needs=rule.needs, triggers=triggers, strict=strict)
             owners.setdefault(mark, []).append(index)
             continue
         for trigger in rule.triggers:
-            in_run = rule.find == "token" and rule.edge and not rule.group and RUNS.fullmatch(trigger + "x" * 11)
-            mark = Mark(trigger, pattern=False, ignore_case=rule.ignore_case, in_run=bool(in_run))
+            in_run = _is_in_run(rule, trigger)
+            mark = Mark(trigger, pattern=False, ignore_case=rule.ignore_case, in_run=in_run)
             owners.setdefault(mark, []).append(index)
     return list(owners), list(owners.values())
 
 
-def _compile(rule: Rule, rank: int, engine: Engine) -> Find:
+def _is_in_run(rule: Rule, trigger: str) -> bool:
+    whole = rule.find == "token" and rule.edge and not rule.group and not rule.gate
+    return whole and RUNS.fullmatch(trigger + "x" * RUN_CHARS_MIN) is not None
+
+
+def _places(rules: tuple[Rule, ...], marks: list[Mark], owners: list[list[int]]) -> list[list[tuple[bytes, bool, int]]]:
+    """Return for each mark the literals whose places count, whether in lower case, and what each place takes."""
+    places = []
+    for mark, owned in zip(marks, owners, strict=True):
+        units = sum(place_units(rules[i]) for i in owned)
+        literals = mark.triggers if mark.pattern else (mark.text,)
+        lower = mark.ignore_case or mark.pattern
+        places.append([((w.lower() if lower else w).encode(), lower, units) for w in literals if units])
+    return places
+
+
+def _compile(rule: Rule, rank: int, engine: Engine, effort: Effort) -> Find:
     if rule.find == "detector":
-        return DETECTORS[rule.id](rule, rank, engine)
+        return DETECTORS[rule.id](rule, rank, engine, effort)
     if rule.find == "own":
         return _own(rule, rank)
-    return _token(rule, rank) if rule.find == "token" else _pattern(rule, rank, engine)
+    return _token(rule, rank, effort) if rule.find == "token" else _pattern(rule, rank, engine, effort)
 
 
 def _own(rule: Rule, rank: int) -> Find:
@@ -257,9 +356,10 @@ def _accepts(rule: Rule) -> Callable[[str], bool]:
     return lambda value: all(check(value) for check in checks)
 
 
-def _token(rule: Rule, rank: int) -> Find:
+def _token(rule: Rule, rank: int, effort: Effort) -> Find:
     match_at = re.compile(rule.pattern, re.ASCII | (re.IGNORECASE if rule.ignore_case else re.NOFLAG)).match
     accepts = _accepts(rule)
+    in_runs = {trigger for trigger in rule.triggers if _is_in_run(rule, trigger)}
 
     def judge(text: str, at: int, trigger: str, end_before: int) -> tuple[Span | None, int]:
         """Return the span of the token at `at`, if there is one, and how far to step."""
@@ -267,6 +367,8 @@ def _token(rule: Rule, rank: int) -> Find:
             return None, 1
         if text.startswith(DATA_URI, at - len(DATA_URI)):
             return None, 1  # a map of sources, a font; what is in it is read decoded
+        if trigger not in in_runs or RUN.match(text, at):
+            effort.left -= TOKEN  # where both engines look: `re` asks about runs only
         match = match_at(text, at)
         if match is None:
             end = _cut_end(text, at + len(trigger)) if rule.edge and len(trigger) >= CUT_TRIGGER_CHARS_MIN else 0
@@ -281,7 +383,7 @@ def _token(rule: Rule, rank: int) -> Find:
         text = flat.text
         for trigger in rule.triggers:
             at, end_before = text.find(trigger), -1
-            while at >= 0:
+            while at >= 0 and effort.left >= 0:
                 span, step = judge(text, at, trigger, end_before)
                 if span is not None:
                     end_before = span.end
@@ -308,13 +410,16 @@ def _is_random(value: str) -> bool:
     return digits * DIGIT_SHARE_MIN >= len(value) or (digits > 0 and not named)
 
 
-def _pattern(rule: Rule, rank: int, engine: Engine) -> Find:
+def _pattern(rule: Rule, rank: int, engine: Engine, effort: Effort) -> Find:
     matches = engine.finder(rule.pattern, ignore_case=rule.ignore_case, near=rule.near, reach=rule.reach)
     accepts = _accepts(rule)
 
     def find(flat: Flat) -> Iterator[Span]:
         end_before = -1
         for groups in matches(flat):
+            effort.left -= MATCH
+            if effort.left < 0:
+                return
             start, end = groups[rule.group]
             if end < 0:
                 continue
