@@ -18,7 +18,7 @@ import duckdb
 import pyarrow.parquet as pq
 from tests.daemons import CLI, clean_env
 
-from telem.storage.compact import read_segment
+from telem.storage.compact import read_segments
 from telem.storage.inventory import parquet_files
 from telem.storage.journal import segments
 from telem.storage.layout import Layout
@@ -132,7 +132,7 @@ def rows(home: Path, signal: Signal, columns: Iterable[str] = ("id", "attributes
     with duckdb.connect(config={"threads": 1}) as connection:
         for number, path in segments(layout, signal) if layout.journal(signal).is_dir() else ():
             if number not in covered:
-                found += read_segment(signal, path, connection).select(names).to_pylist()
+                found += read_segments(signal, [path], connection).select(names).to_pylist()
     return found
 
 

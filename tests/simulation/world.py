@@ -485,7 +485,7 @@ class World:
             stack.enter_context(quicker(self))
             if not self.real:
                 stack.enter_context(plainer(self))
-                put(compact, "read_segment", lambda _signal, path, _connection=None: Rows(_segment_rows(path)))
+                put(compact, "read_segments", _rows_of_segments)
                 put(merge, "_write", self._merge)
                 put(ParquetFileWriter, "_open", lambda writer, _schema: FileOfRows(writer._temporary, self.system))
             yield
@@ -544,6 +544,10 @@ class FileOfRows:
         self._path.write_bytes(b"PAR1" + data[: len(data) // 2])
         self._system.fail_if_told(self._path)
         self._path.write_bytes(b"PAR1" + data + (0).to_bytes(4, "little") + b"PAR1")
+
+
+def _rows_of_segments(_signal: Signal, paths: list[Path], _connection: object) -> Rows:
+    return Rows([row for path in paths for row in _segment_rows(path)])
 
 
 def _segment_rows(path: Path) -> list[tuple[int, str]]:

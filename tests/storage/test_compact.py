@@ -182,6 +182,25 @@ def test_seeds_are_written_once_and_hold_no_rows(layout: Layout) -> None:
     assert covered_segments(layout, LOGS) == set()
 
 
+def test_segments_share_row_groups_up_to_a_size(
+    layout: Layout, batch: MakeBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row is there once, sorted within its row group; a segment that is larger has one of its own."""
+    journal = Journal(layout, LOGS, Disk(), 1)
+    for names in (("z", "a"), ("m",), ("b" * 2000,), ("c",)):
+        journal.append([batch(*names)], 0.0)
+        journal.close()
+    sizes = [layout.segment(LOGS, number).stat().st_size for number in (1, 2, 3, 4)]
+    monkeypatch.setattr("telem.storage.compact.ROW_GROUP_BYTES", sizes[0] + sizes[1])
+    file = pq.ParquetFile(compact(layout, LOGS, [1, 2, 3, 4], DAY, Disk()))
+    assert [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)] == [3, 1, 1]
+    assert sorted(int(row["seg"]) for row in file.read().to_pylist()) == [1, 1, 2, 3, 4]
+    order: list[tuple[str, str]] = [
+        (str(row["event_name"]), str(row["time"])) for row in file.read_row_group(0).to_pylist()
+    ]
+    assert order == sorted(order)
+
+
 def test_damaged_lines_do_not_keep_the_others_from_parquet(layout: Layout, batch: MakeBatch) -> None:
     """Zeros, garbage and torn lines are skipped."""
     journal = Journal(layout, LOGS, Disk(), 1)

@@ -1,8 +1,8 @@
 """Closed segments -> a Parquet file. Runs in a short-lived worker: it imports duckdb and pyarrow.
 
-DuckDB reads the journal's JSON as the views do. Each segment becomes a row group of its own,
-sorted, so the worker holds one segment at a time however many go into the file. One connection reads them all: to open
-one takes as long as reading 4,000 rows.
+DuckDB reads the journal's JSON as the views do. A few segments at a time become a row group, sorted, so the worker
+holds no more than that however many go into the file. One connection reads them all: to open one takes as long as
+reading 4,000 rows.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ from .parquet import ParquetFileWriter
 from .schema import COLUMNS, journal_columns, order_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from telem.sanitize.records import Signal
 
     from .disk import Disk
     from .layout import Layout
+
+ROW_GROUP_BYTES = 20 * 1024 * 1024
+"""Of the journal: three full segments. One at a time takes 5 % more CPU and 6 % more bytes; four, 8 MB more memory."""
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "256MB"}
 
@@ -42,22 +45,40 @@ def compact(layout: Layout, signal: Signal, numbers: Sequence[int], day: str, di
     """
     path = layout.day(signal, day) / parquet_name(numbers[0], numbers[-1])
     with ParquetFileWriter(signal, path, disk) as writer, duckdb.connect(config=_SETTINGS) as connection:
-        for number in numbers:
-            writer.write(read_segment(signal, layout.segment(signal, number), connection))
+        for paths in _together([layout.segment(signal, number) for number in numbers]):
+            writer.write(read_segments(signal, paths, connection))
     return path
 
 
-def read_segment(signal: Signal, segment: Path, connection: duckdb.DuckDBPyConnection | None = None) -> pa.Table:
+def _together(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Segments in their order, as many at a time as make a row group."""
+    taken: list[Path] = []
+    size = 0
+    for path in paths:
+        found = path.stat().st_size
+        if taken and size + found > ROW_GROUP_BYTES:
+            yield taken
+            taken, size = [], 0
+        taken.append(path)
+        size += found
+    if taken:
+        yield taken
+
+
+def read_segment(signal: Signal, segment: Path) -> pa.Table:
     """Rows of a journal segment in the shape and order of a Parquet file."""
-    if connection is None:
-        with duckdb.connect(config=_SETTINGS) as own:
-            return read_segment(signal, segment, own)
+    with duckdb.connect(config=_SETTINGS) as connection:
+        return read_segments(signal, [segment], connection)
+
+
+def read_segments(signal: Signal, paths: Sequence[Path], connection: duckdb.DuckDBPyConnection) -> pa.Table:
+    """The same of several, sorted together."""
     times = [column.name for column in COLUMNS[signal] if column.type is Type.TIME]
     made = ", ".join(f"make_timestamptz({name}) AS {name}" for name in times)
     relation = connection.sql(  # all columns are selected, but not by name: that is bound twice, for 2 ms more
         f"SELECT * REPLACE ({made}) FROM read_json(?, format='newline_delimited', ignore_errors=true, "
         f"columns={journal_columns(signal)}) WHERE seg IS NOT NULL",
-        params=[str(segment)],
+        params=[[str(path) for path in paths]],
     )
     return _sorted(relation.to_arrow_table(), order_of(signal).split(", "))
 
