@@ -136,11 +136,19 @@ group_size = 5
 def test_a_table_of_the_hub_makes_it_one(home: Path) -> None:
     """Its names are those of the settings without `hub_`; flags and environment win as ever."""
     config = loaded(home, toml=HUB_TABLE)
-    assert (config.mode, config.hub_listen, config.hub_cert) == ("hub", "0.0.0.0:443", "chain.pem")
+    assert (config.mode, config.hub_listen, config.hub_cert) == ("hub", "0.0.0.0:443", str(home / "chain.pem"))
     assert (config.hub_behind_proxy, config.hub_group_size, config.log_level) == (1, 5, "debug")
     assert loaded(home, toml="[hub]").mode == "hub"
     assert loaded(home, {"mode": "agent"}, toml=HUB_TABLE).mode == "agent"
     assert loaded(home, environ={"TELEM_AGENT_HUB_LISTEN": "[::]:1"}, toml=HUB_TABLE).hub_listen == "[::]:1"
+
+
+def test_files_are_found_from_anywhere(home: Path) -> None:
+    """What the file names lies beside it, what a command names where it was given; a service begins at the root."""
+    assert loaded(home, {"hub_cert": "mine.pem"}, toml=HUB_TABLE).hub_cert == str(Path.cwd() / "mine.pem")
+    assert loaded(home, environ={"TELEM_AGENT_HUB_CERT": "/its.pem"}, toml=HUB_TABLE).hub_cert == "/its.pem"
+    assert loaded(home, toml="hub_cert = '~/x.pem'").hub_cert == str(Path.home() / "x.pem")
+    assert loaded(home).hub_cert == ""
 
 
 @pytest.mark.parametrize(

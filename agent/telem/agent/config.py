@@ -106,6 +106,9 @@ TABLES: dict[str, str] = {
 HUB = "hub"
 """A table in `config.toml`: its `listen` is `hub_listen`, and so on. Whoever writes it means a hub."""
 
+PATHS = ("hub_cert", "hub_cert_key", "hub_client_ca")
+"""Files; relative to `config.toml` if they stand there, else to where the command was given."""
+
 _CHOICES = {
     "profile": ("", *(profile.value for profile in Profile)),
     "mode": ("agent", "hub"),
@@ -191,6 +194,9 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> 
             values[setting.name] = _check(setting, file[setting.name], str(home / "config.toml"))
         else:
             values[setting.name] = setting.default
+        if setting.name in PATHS and (path := values[setting.name]):
+            by_file = flags.get(setting.name) is None and setting.env not in environ
+            values[setting.name] = str((home if by_file else Path.cwd()) / Path(path).expanduser())
     return Config(**values)
 
 

@@ -65,7 +65,8 @@ The first that fits counts; a session's own tag wins.
 ```
 
 What begins with `hub_` can stand in a table of its own, without that beginning.
-Where there is one, the program is a hub, as with `--hub`:
+Where there is one, the program is a hub, as with `--hub`.
+A file is looked for beside `config.toml`, unless its path says where it is:
 
 ```toml
 [hub]

@@ -46,6 +46,7 @@ def target(config: Config, session: str, user: str, before: str, *, everything: 
     Raises:
         UsageError: none or several of them, or a value that cannot be one.
     """
+    session, user, before = session.strip(), user.strip(), before.strip()
     given = [kind for kind, value in ((SESSION, session), (USER, user), (BEFORE, before), (ALL, everything)) if value]
     if len(given) != 1:
         raise click.UsageError("give one of --session, --user, --before and --all")

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 DUCKDB_HINT = "A fuller shell is one command away: pip install duckdb-cli (or any duckdb from 1.4)."
 
+TEAM_TIMEOUT_S = 330.0
+"""A hub asks each member's folder when somebody asks for the first time: up to two seconds of CPU each."""
+
 
 def list_queries() -> None:
     """Print every ready-made question with its parameters."""
@@ -65,7 +68,7 @@ def team(config: Config, hub: str, since: str | None, form: str) -> None:
 
     destination = remote.hub(config.layout, hub)
     wanted = urlencode({"format": form} | ({"since": since} if since else {}))
-    with remote.asked(destination, "GET", f"/team?{wanted}") as response:
+    with remote.asked(destination, "GET", f"/team?{wanted}", timeout_s=TEAM_TIMEOUT_S) as response:
         if response.status != OK:
             raise remote.refused(destination, response)
         click.echo(response.read().decode(), nl=False)

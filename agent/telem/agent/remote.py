@@ -55,11 +55,10 @@ def asked(
     try:
         connection.request(method, url.path.rstrip("/") + path, body, headers_of(destination))
         response = connection.getresponse()
-        if response.status in (http.client.UNAUTHORIZED, http.client.FORBIDDEN):
-            said = response.read().decode("utf-8", "replace").strip()
-            raise AgentError(
-                f"{destination.url} answered {response.status}: {said}", "Ask the hub's admin for a token."
-            )
+        if response.status == http.client.UNAUTHORIZED:
+            raise AgentError(_told(destination, response), "Ask the hub's admin for a token.")
+        if response.status == http.client.FORBIDDEN and path.startswith("/team"):
+            raise AgentError(_told(destination, response), "Its admin gives such tokens: --role coordinator")
         yield response
     except (OSError, http.client.HTTPException) as error:
         raise AgentError(f"{destination.url} does not answer: {error}", "See: telem-agent forward status") from error
@@ -69,5 +68,9 @@ def asked(
 
 def refused(destination: Destination, response: http.client.HTTPResponse) -> QueryError:
     """What a hub said instead of an answer."""
+    return QueryError(_told(destination, response), "", Problem.WORKER)
+
+
+def _told(destination: Destination, response: http.client.HTTPResponse) -> str:
     said = response.read().decode("utf-8", "replace").strip()
-    return QueryError(f"{destination.url} answered {response.status}: {said}", "", Problem.WORKER)
+    return f"{destination.url} answered {response.status}: {said}"

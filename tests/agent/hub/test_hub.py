@@ -195,7 +195,9 @@ def test_rows_are_forwarded_once_and_asked_for_from_the_laptop(hub: LiveHub, tmp
         sql = ("--sql", "SELECT count(DISTINCT id) AS n, sum(cost_usd) AS usd FROM api_requests", "--format", "csv")
         assert telem(laptop, "query", *sql, "--on", "team").stdout == telem(laptop, "query", *sql).stdout
         assert "30,7.5" in telem(laptop, "query", *sql, "--on", "team").stdout
-        assert "for coordinators" in telem(laptop, "query", "--on", "team", "--team").stderr
+        refused = telem(laptop, "query", "--on", "team", "--team").stderr
+        assert "for coordinators" in refused
+        assert "--role coordinator" in refused
         told = telem(laptop, "query", "--on", "lead", "--team", "--format", "csv")
         assert told.stdout.startswith("from_day")
         assert "withheld" in told.stderr
