@@ -46,7 +46,7 @@ NAME_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-."
 NAME_CHARS_MAX = 80
 
 SEPARATOR = re.compile(
-    r"""(?P<pair>\\*["']?,?(?:[ \t\r\n]|\\[nrt]){0,40}\\*["']?[Vv]alue\\*["']?[ \t]*[:=][ \t]*)
+    r"""(?P<pair>\\*["']?,?(?:[ \t\r\n]|\\[nrt]){0,40}\\*["']?(?:[a-z]{1,12}:)?[Vv]alue\\*["']?[ \t]*[:=][ \t]*)
     |(?P<nested>\\*["']?[ \t]*[:=]?[ \t]*\{(?:[ \t\r\n]|\\[nrt]){0,20}
        (?:type[ ]*=[ ]*string(?:[ \t\r\n;,]|\\[nrt]){1,20})?
        \\*["']?(?:[Vv]alue|default|secureValue)\\*["']?[ \t]*[:=][ \t]*)
@@ -55,7 +55,7 @@ SEPARATOR = re.compile(
     |(?P<assign>\\*["'`]?[\])}]?[?!]?(?:\*\*|__)?(?:[ \t]|\x7f(?=[:=])|\x1b\[[0-9;]{0,9}m)*
        (?::[ \t]*&?(?:'static[ ])?[A-Za-z_][\w.]*(?:\[[^\]\n]{0,30}\]|<[^>\n]{0,30}>)?
           \??(?:[ \t]*\|[ \t]*\w+){0,8}[ \t]*=(?![=>])
-       |[ \t]string[ \t]*=|<<<|===?|!==?|[:+|?]?=(?![=~])>?|:(?![:=])|<-|->(?=[ ]?\\*["'`]))
+       |[ \t]string[ \t]*=|<<<|===?|!==?|(?:\|\||\?\?|[:+|?])?=(?![=~])>?|:(?![:=])|<-|->(?=[ ]?\\*["'`]))
        (?:\*\*|__)?(?:!!(?:str|binary)[ ]|<!\[CDATA\[|(?:\r?\n|\\n)[ \t]{0,40}(?=\\*["'][^\s"'])
        |[ \t]|\\t|\x1b\[[0-9;]{0,9}m)*(?:\{(?=["'`]))?)
     |(?P<tag>(?:\\*["'])?>(?:<!\[CDATA\[)?(?=[^<\s])|</key>\s{0,20}<string>(?=[^<\s]))
@@ -84,7 +84,7 @@ NEXT_PAIR = re.compile(
 
 CODE = re.compile(
     r"(?<![\w.])[0-9.]*+[A-Za-z_][\w.]*+\(|(?<!\w)[0-9]*+[A-Za-z_]\w*+\[|"
-    r"(?:\$|(?<!\w)[0-9]*+[A-Za-z_])\w*(?:\.[A-Za-z_]\w*)+[;,)]*\Z|::|->|=>|\A[.~]{0,2}/|\A[A-Za-z]:[\\/]"
+    r"(?:\$|(?<!\w)[0-9]*+[A-Za-z_])\w*(?:\.[A-Za-z_]\w*)+!?[;,)]*\Z|::|->|=>|\A[.~]{0,2}/|\A[A-Za-z]:[\\/]"
     r"|://|\A@|\A<|\A\\&|\Aarn:|\A[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z(?<![0-9])|\A&?[A-Za-z_]+\Z(?<![A-Z])|\A[(\[{]|\A!|\A#|\A-|\A\*|\+\+|&&|\|\||==[^=]",
     re.ASCII,
 )
@@ -101,11 +101,12 @@ LABEL = re.compile(r"(?:pass|base64|hex):|(?:[Bb]earer|[Bb]asic|[Tt]oken)(?:%20|
 USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}:(?=[^:/]{4,200}\Z)", re.ASCII)
 """`--ks-pass pass:…`, `APP_KEY=base64:…` and `--auth ada:…`: what is secret comes after the label."""
 INNER_NAME = re.compile(r"[A-Za-z_][A-Za-z_.-]{1,40}=(?=[^=&\s]{6})", re.ASCII)
+SETTING = re.compile(r"[a-z_]{2,40}=[a-z]{1,6}\Z", re.ASCII)
 """`sas_token="sig=…"`: what is secret comes after the inner name."""
 
 NUMBER = re.compile(r"[0-9.,:_-]+", re.ASCII)
 PLACE_OR_CALL = re.compile(
-    r"\Aarn:|\A(?:vault|ssm|env|file|secretsmanager):|\A[.~]{0,2}/[\w.-]+/|\A[A-Za-z]+://|\(\)|\A[A-Za-z_]\w*\(.*\)\Z",
+    r"\Aarn:|\A[a-z]+(?:\.[a-z]+)+/[a-z-]+\Z|\A(?:vault|ssm|env|file|secretsmanager):|\A[.~]{0,2}/[\w.-]+/|\A[A-Za-z]+://|\(\)|\A[A-Za-z_]\w*\(.*\)\Z",
     re.ASCII,
 )
 
@@ -274,6 +275,8 @@ def _judged(text: str, value: Value, named: tuple[int, int], kind: str, how: str
             return None  # a cookie, and judged as one
         value = value._replace(start=value.start + inner.end())
         literal = text[value.start : value.end]
+    if kind == "weak" and SETTING.match(literal):
+        return None
     name = text[start:stop]
     if not value.quoted and literal.lower() in name.lower():
         return None  # `self.token_2 = token_2`
@@ -281,7 +284,7 @@ def _judged(text: str, value: Value, named: tuple[int, int], kind: str, how: str
     return value if is_secret(literal, kind, quoted=value.quoted, shell=shell) else None
 
 
-WORD = re.compile(r"(?:[A-Za-z]?[a-z]{0,30}|[A-Z]{2,30})[,.;:]?(?=[ \n])", re.ASCII)
+WORD = re.compile(r"(?:[A-Za-z]?[a-z]{0,30}|[A-Z]{2,30})[,.;:?]?(?=[ \n]|(?<=\?)\Z)", re.ASCII)
 PAIR = re.compile(r"[A-Za-z_]+=[0-9A-Za-z]{0,8}\Z", re.ASCII)
 PAIR_OR_NAME = re.compile(rf"{PAIR.pattern}|[a-z]{{2,}}[0-9]{{0,4}}(?:_[a-z]+[0-9]{{0,4}})+\Z", re.ASCII)
 """`password count=7` tells of a password, and names none; nor does `#define hmac_key sha384_key`."""
