@@ -56,15 +56,19 @@ SEPARATOR = re.compile(
        (?::[ \t]*&?(?:'static[ ])?[A-Za-z_][\w.]*(?:\[[^\]\n]{0,30}\]|<[^>\n]{0,30}>)?
           \??(?:[ \t]*\|[ \t]*\w+){0,8}[ \t]*=(?![=>])
        |[ \t]string[ \t]*=|<<<|===?|!==?|(?:\|\||\?\?|[:+|?])?=(?![=~])>?|:(?![:=])|<-|->(?=[ ]?\\*["'`]))
-       (?:\*\*|__)?(?:!!(?:str|binary)[ ]|<!\[CDATA\[|(?:\r?\n|\\n)[ \t]{0,40}(?=\\*["'][^\s"']|[A-Za-z0-9_+/=-]{24,200}(?:\n|\\n|\Z))
+       (?:\*\*|__)?(?:!!(?:str|binary)[ ]|<!\[CDATA\[|(?:\r?\n|\\n)[ \t]{0,40}
+       (?=\\*["'][^\s"']|[A-Za-z0-9_+/=-]{24,200}(?:\n|\\n|\Z))
        |[ \t]|\\t|\x1b\[[0-9;]{0,9}m)*(?:\{(?=["'`]))?)
-    |(?P<tag>(?:\\*["']|(?:[ ][A-Za-z:]{1,20}=["'][^"'<>\n]{0,40}["']){1,3})?>(?:<!\[CDATA\[)?(?=[^<\s])|</key>\s{0,20}<string>(?=[^<\s]))
+    |(?P<tag>(?:\\*["']|(?:[ ][A-Za-z:]{1,20}=["'][^"'<>\n]{0,40}["']){1,3})?
+       >(?:<!\[CDATA\[)?(?=[^<\s])|</key>\s{0,20}<string>(?=[^<\s]))
     |(?P<call>\\*["']?\)?[ \t]*(?:\(|\|\||\?\?|\bor\b)[ \t]*(?=\\*["'`]))
     |(?P<comma>\\*["'][ \t]*,[ \t]*(?=\\*["'`]))
     |(?P<table>[ \t]*[|\x7f][ \t]*)
-    |(?P<prose>["'`]?(?:[ ]\((?=[A-Za-z0-9_+/=-]{16,500}\))|[ ]for[ ]'[^'\n]{1,100}':[ ]?|[ ](?:provided|supplied|given|used):[ \t]*
+    |(?P<prose>["'`]?(?:[ ]\((?=[A-Za-z0-9_+/=-]{16,500}\))|[ ]for[ ]'[^'\n]{1,100}':[ ]?
+       |[ ](?:provided|supplied|given|used):[ \t]*
        |[ ](?:for|of|to|on|in)[ ][^\n:=]{1,60}?(?:[ ]is[ ]|[ ]is:|:)[ \t]*
-       |(?:[ ]|\t|\\t)+(?:(?:will[ ]be|(?:has[ ]been[ ]|was[ ])?(?:set|changed|reset)[ ]to|(?:is|was|are)(?:[ ]now)?|of|to)(?:[ ]?:)?
+       |(?:[ ]|\t|\\t)+(?:(?:will[ ]be|(?:has[ ]been[ ]|was[ ])?(?:set|changed|reset)[ ]to
+       |(?:is|was|are)(?:[ ]now)?|of|to)(?:[ ]?:)?
        [ \t]+)?))""",
     re.VERBOSE | re.ASCII,
 )
@@ -169,12 +173,10 @@ def _classify(name: str) -> str:
         return "seed"
     if joined in lists.code:
         return "code"
-    if words[-1] in lists.tails and joined not in lists.key and joined != "secretid":
-        return ""
     said = {*words, joined}
     if "".join(words[-2:]) in lists.key:
         said.discard("primary")  # there is a secondary access key then
-    if lists.elsewhere & said:
+    if (words[-1] in lists.tails and joined not in lists.key and joined != "secretid") or lists.elsewhere & said:
         return ""
     parts = {*words, *(a + b for a, b in pairwise(words)), "".join(words[-3:])}
     parts.update(ending for ending in ("password", "passwd", "secret", "apikey") if joined.endswith(ending))
