@@ -34,6 +34,9 @@ class Hours:
         self.tries_s: list[float] = []
         """When each forwarding process was started, by the daemon's clock."""
 
+        self.ended_s: list[float] = []
+        """When each of them was gone. What an attempt takes itself is real time, and long on a busy machine."""
+
         self._shim.ahead(pid, 0.0)
         self._thread = threading.Thread(target=self._pass, daemon=True)
         self._thread.start()
@@ -58,6 +61,7 @@ class Hours:
                 self._known[pid] = said_by(pid)
                 if FORWARDING in self._known[pid]:
                     self.tries_s.append(self.now_s())
+            self.ended_s += [self.now_s() for pid in self._known.keys() - there if FORWARDING in self._known[pid]]
             self._known = {pid: said for pid, said in self._known.items() if pid in there}
             under_way = any(worker in said for worker in WORKERS for said in self._known.values())
             if not under_way and self._shim.waited() >= waited + 2:  # it has looked at the clock, and waits
