@@ -181,7 +181,7 @@ class Hub:
         """End idle agents, wake the sleeping once a day, note who came."""
         while True:
             try:
-                self.limits.write_visits()
+                await asyncio.to_thread(self.limits.write_visits)  # a slow disk takes its time to sync
                 self.houses.share_policy()
                 await self.houses.close_idle(time.monotonic())
                 await self._wake_one()

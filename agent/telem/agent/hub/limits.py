@@ -96,9 +96,10 @@ class Limits:
 
     def write_visits(self) -> None:
         """Keep the times of the last visits, if any changed."""
-        if self._visits != self._written:
-            self._disk.write(self._path, orjson.dumps(self._visits))
-            self._written = dict(self._visits)
+        visits = dict(self._visits)  # somebody may come while it is being written
+        if visits != self._written:
+            self._disk.write(self._path, orjson.dumps(visits))
+            self._written = visits
 
 
 def read_visits(path: Path) -> Mapping[str, float]:
