@@ -56,7 +56,7 @@ SEPARATOR = re.compile(
        (?::[ \t]*&?(?:'static[ ])?[A-Za-z_][\w.]*(?:\[[^\]\n]{0,30}\]|<[^>\n]{0,30}>)?
           \??(?:[ \t]*\|[ \t]*\w+){0,8}[ \t]*=(?![=>])
        |[ \t]string[ \t]*=|<<<|===?|!==?|(?:\|\||\?\?|[:+|?])?=(?![=~])>?|:(?![:=])|<-|->(?=[ ]?\\*["'`]))
-       (?:\*\*|__)?(?:!!(?:str|binary)[ ]|<!\[CDATA\[|(?:\r?\n|\\n)[ \t]{0,40}
+       (?:\*\*|__)?(?:!!?(?:str|binary)[ ]|<!\[CDATA\[|(?:\r?\n|\\n)[ \t]{0,40}
        (?=\\*["'][^\s"']|[A-Za-z0-9_+/=-]{24,200}(?:\n|\\n|\Z))
        |[ \t]|\\t|\x1b\[[0-9;]{0,9}m)*(?:\{(?=["'`]))?)
     |(?P<tag>(?:\\*["']|(?:[ ][A-Za-z:]{1,20}=["'][^"'<>\n]{0,40}["']){1,3})?
@@ -65,7 +65,7 @@ SEPARATOR = re.compile(
     |(?P<comma>\\*["'][ \t]*,[ \t]*(?=\\*["'`]))
     |(?P<table>[ \t]*[|\x7f][ \t]*)
     |(?P<prose>["'`]?(?:[ ]\((?=[A-Za-z0-9_+/=-]{16,500}\))|[ ]for[ ]'[^'\n]{1,100}':[ ]?
-       |[ ](?:provided|supplied|given|used):[ \t]*
+       |[ ](?:provided|supplied|given|used):[ \t]*|[ ]\([^()\n]{1,30}\):[ \t]*
        |[ ](?:for|of|to|on|in)[ ][^\n:=]{1,60}?(?:[ ]is[ ]|[ ]is:|:)[ \t]*
        |(?:[ ]|\t|\\t)+(?:(?:will[ ]be|(?:has[ ]been[ ]|was[ ])?(?:set|changed|reset)[ ]to
        |(?:is|was|are)(?:[ ]now)?|of|to)(?:[ ]?:)?
@@ -347,6 +347,8 @@ def _bare_end(text: str, at: int, limit: int, stops: str) -> int:
 def _quoted(text: str, quote: re.Match[str], limit: int) -> Value | None:
     slashes, mark = quote.groups()
     closing, start = slashes + mark, quote.end()
+    if not slashes and text.startswith(mark + mark, start):
+        start += 2  # as Python has for more than one line
     end = text.find(closing, start, limit)
     while end >= 0 and not slashes and text[end - 1] == "\\" and text[end - 2 : end] != "\\\\":
         end = text.find(closing, end + 1, limit)

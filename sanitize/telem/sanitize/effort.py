@@ -20,7 +20,7 @@ UNITS_CHARS = 65_536
 BEGINNING_UNITS = 6_000
 """For the beginning of a text that was too much; when it is too much as well nothing is kept."""
 
-TEXT, VIEW, FINDING, NAME, VALUE, MATCH, TOKEN = 3, 12, 10, 2, 4, 2, 2
+TEXT, VIEW, FINDING, NAME, VALUE, MATCH, TOKEN = 3, 12, 10, 2, 6, 2, 2
 """What it takes to look at a text, to unwrap and look at a piece, to replace a finding, to judge a name, the value
 after it, what a pattern fits, and what begins like a token."""
 

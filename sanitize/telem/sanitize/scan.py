@@ -190,6 +190,7 @@ class Scanner:
             begins = self._found(text[: KEPT_CHARS + OVERLAP_CHARS], KEPT_CHARS + OVERLAP_CHARS)
         except TooMuch:
             begins, cut = [], 0
+        self._effort.left = UNITS_AGAIN  # for what is kept: it is short, and must not be cut again
         if len(text) <= KEPT_CHARS:
             cut = 0
         for span in sorted(begins, reverse=True):
