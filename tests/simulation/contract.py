@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.simulation.promises import WrongError
 from tests.simulation.system import CrashError, Plan, System
-from tests.simulation.world import WrongError
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a power cut is simulated above the file system
 

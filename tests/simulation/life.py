@@ -57,6 +57,7 @@ class Undertaker:
     def __init__(self) -> None:
         self.going: set[str] = set()  # meant, and perhaps partly gone
         self.gone: set[str] = set()  # said to be gone
+        self.ids: set[str] = set()  # of purges that must end with a receipt
 
     def start(self, world: World) -> None:
         """As the daemon does when it starts."""
@@ -74,6 +75,7 @@ class Undertaker:
             target = intent.target_of("session", session)
             self.going.add(session)
             intent.note(world.layout, world.disk, target)
+            self.ids.add(target.id)
         world.finish(self._purging.purge())
         self.gone.add(target.value)
         return target.value

@@ -1,25 +1,18 @@
-"""The disk with one of its rules removed: each must make the simulation fail, or the rule would be superstition."""
+"""The product with one of its syncs removed: each must make the simulation fail, or it would be superstition."""
 
 from __future__ import annotations
 
 import ast
-import contextlib
 import inspect
 import sys
 import types
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from telem.agent import keeper, purging
-from telem.agent.keeper import Keeper
-from telem.storage import catalog, purge, recovery, retire, retries, rollups, worker
+from telem.storage import catalog, purge, recovery, retire, rollups
 from telem.storage import disk as disk_module
-from telem.storage.inventory import ParquetFile
-from telem.storage.journal import Journal
-from telem.storage.rollups import Rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
 SOURCE = inspect.getsource(disk_module)
@@ -116,45 +109,3 @@ class _Remover(ast.NodeTransformer):
             return node
         self.removed += 1
         return ast.copy_location(ast.Pass(), node)
-
-
-def _publish_first(layout: Any, disk: Any, cutoff: str) -> bool:
-    """Publishing, with the promise after what relies on it."""
-    with mock.patch.object(catalog, "write_cutoff"):
-        return _PUBLISH(layout, disk, cutoff)
-
-
-def _all_published(layout: Any, _signal: Any) -> list[ParquetFile]:
-    """Every segment is taken to be in Parquet, by a file of a folder that is there."""
-    return [ParquetFile(layout.cutoff, "", 1, 1000)]
-
-
-def _into_closed_days() -> AbstractContextManager[Any]:
-    """Nobody asks which days are closed before a file is written."""
-    stack = contextlib.ExitStack()
-    stack.enter_context(mock.patch.object(worker, "rollups", types.SimpleNamespace(read=lambda _layout: Rollups())))
-    stack.enter_context(mock.patch.object(Keeper, "_ingest_day", lambda keeper, _signal: keeper._day))
-    return stack
-
-
-_PUBLISH = catalog.publish
-
-RULES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
-    "the cutoff is promised before views rely on it": lambda: mock.patch.object(catalog, "publish", _publish_first),
-    "a segment is emptied only when its rows are in Parquet": lambda: mock.patch.object(
-        retire, "parquet_files", _all_published
-    ),
-    "the cutoff waits for segments that still hold rows": lambda: mock.patch.object(
-        keeper, "days_in_journal", return_value=set()
-    ),
-    "what was never acknowledged is cut": lambda: mock.patch.object(recovery, "mend", return_value=True),
-    "a retry after a restart is known": lambda: mock.patch.object(recovery, "REMEMBER_AT_LEAST", 0),
-    "a segment that could not be cut back is no Parquet yet": lambda: mock.patch.object(
-        Journal, "_abandon", lambda journal, _: journal.close()
-    ),
-    "totals that shells rely on go before the rows": lambda: mock.patch.object(rollups, "sweep", return_value=[]),
-    "a closed day gets no row any more": _into_closed_days,
-    "tombstones are set before rows are taken out": lambda: mock.patch.object(purging, "bury", return_value=""),
-    "requests of purged segments are remembered": lambda: mock.patch.object(retries, "keep", return_value=None),
-}
-"""Rules of order that are no single call."""

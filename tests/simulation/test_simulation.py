@@ -12,10 +12,11 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from tests.simulation import life, mutants
+from tests.simulation import life, mutants, rules, scenes
 from tests.simulation.contract import MEMORY, keep_word
+from tests.simulation.promises import WrongError
 from tests.simulation.system import CrashError, Plan, System
-from tests.simulation.world import World, WrongError
+from tests.simulation.world import World
 
 from telem.sanitize.records import SanitizedBatch, Signal
 from telem.storage import disk as disk_module
@@ -194,9 +195,19 @@ def test_every_sync_is_tried_or_explained() -> None:
     assert set(mutants.EXPLAINED) <= set(mutants.sites_beside())
 
 
-@pytest.mark.parametrize("rule", mutants.RULES)
+@pytest.mark.parametrize("rule", rules.RULES)
 def test_without_any_one_rule_of_order_the_simulation_fails(rule: str) -> None:
     """Likewise."""
-    with mutants.RULES[rule]():
+    with rules.RULES[rule]():
+        if scene := rules.SCENES.get(rule):
+            with pytest.raises(WrongError):
+                scene.play()
+            return
         purging = 0.1 if "purge" in rule else 0.0
         assert fails(Disk(), disk_module, ("EIO", "EIO", "cut"), purging=purging), f"nobody misses: {rule}"
+
+
+@pytest.mark.parametrize("scene", [name for name, what in vars(scenes).items() if isinstance(what, scenes.Scene)])
+def test_no_scene_breaks_a_promise(scene: str) -> None:
+    """Whatever call the fault comes at."""
+    getattr(scenes, scene).play()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,8 @@ from unittest import mock
 
 import orjson
 from tests.simulation.life import DAY_S, LOOK_S, Undertaker, plainer, quicker, retention_of, session_of, totals
-from tests.simulation.system import CrashError, Plan, System
+from tests.simulation.promises import Promises, WrongError
+from tests.simulation.system import DEATHS, CrashError, Plan, System
 
 from telem.agent import keeper as keeper_module
 from telem.agent import purging as purging_module
@@ -54,10 +55,6 @@ JUMPS_S = (-400 * 86_400.0, -3_600.0, 2 * 86_400.0, 3650 * 86_400.0)
 
 JUMP_WHILE_OFF = 0.2
 """How often a clock is another one when the machine is on again: an empty battery, another system's time zone."""
-
-
-class WrongError(AssertionError):
-    """A promise is broken; the message says by which row, and how."""
 
 
 @dataclass
@@ -163,6 +160,7 @@ class World:
     def __post_init__(self) -> None:
         self.layout = Layout(self.home)
         self.system = System(self.home, self.chance, self.clock.wall)
+        self.promises = Promises(self)
 
     # -- a life -----------------------------------------------------------------------------------------------------
 
@@ -183,6 +181,8 @@ class World:
                     self._step()
                 if not plan.what:
                     self._end_well()
+                elif plan.what not in DEATHS and self.system.calls >= plan.at + plan.calls:
+                    self._resume()
             except CrashError:
                 self.log.append("died")
             except OSError as error:
@@ -206,6 +206,7 @@ class World:
         if self.key and key != self.key:
             raise WrongError("the key has changed")
         found = recover_all(self.layout, self.disk, since_us)
+        self.promises.check_numbers(found)
         self.ledger = Ledger()
         for one in found.values():
             for commit in one.commits:
@@ -271,7 +272,24 @@ class World:
             self._tick()
             self.check("at the end")
             self._pass(pause_s)
-        self._tick()
+        for _ in range(3):
+            self._tick()
+            self._pass(61.0)
+        if self.retains:
+            self._check_catalog()
+
+    def _check_catalog(self, cutoff: str = "") -> None:
+        """What was published last is what is in force."""
+        shell, mine = self._shell_constants(), self._own_constants()
+        if shell is None or shell != replace(mine, cutoff=cutoff or shell.cutoff):
+            raise WrongError(f"the catalog says {shell}, and in force is {mine} with {cutoff}")
+
+    def _resume(self) -> None:
+        """What failed for a while fails no more: the next request is stored, without a restart."""
+        before = len(self.acknowledged)
+        self._send()
+        if len(self.acknowledged) == before:
+            raise WrongError("nothing is stored although nothing fails any more")
 
     def _pass(self, seconds: float) -> None:
         while seconds > 0:
@@ -314,12 +332,13 @@ class World:
         at_ns = int(self.clock.wall_s * 1e9) + self.system.calls
         batches = [SanitizedBatch(signal, self._lines_of(one), at_ns, one.name) for one in unknown]
         try:
-            self.journals[signal].append(batches, self.clock.monotonic_s)
+            positions = self.journals[signal].append(batches, self.clock.monotonic_s)
         except OSError as error:
             self.refused |= {row for one in unknown for row in one.rows}
             self.log.append(f"refused {[one.name[-4:] for one in unknown]}: {error}")
             return
-        self.log.append(f"stored {[one.rows for one in unknown]} in {self.journals[signal]._number}")
+        self.promises.stored(signal, positions[-1].segment)
+        self.log.append(f"stored {[one.rows for one in unknown]} in {positions[-1].segment}")
         if self.journals[signal].unmended:  # the sync failed, and so did cutting back what was written again since
             self.refused |= {row for one in unknown for row in one.rows}
         for one in unknown:
@@ -368,6 +387,7 @@ class World:
                 raw.update(row for _, row in self._seen(*stored[signal], constants))
             self._judge(f"{when}: {reader}", raw, suspect, self._expired(), odd=not torn)
         self._check_totals(when, stored[Signal.LOGS], suspect, odd=not torn)
+        self.promises.check(when, torn=torn)
 
     def _check_totals(self, when: str, stored: tuple[Files, Lines], suspect: set[str], *, odd: bool) -> None:
         """They are right for everybody, also in shells that were opened long ago, unless these fail loudly."""
@@ -377,9 +397,15 @@ class World:
             # one that was opened when the clock was ahead must be opened anew, as DURABILITY.md says
             self.shells = [one for one in self.shells if one.cutoff <= shell.cutoff]
         traces = {row for row in self.acknowledged if self.signals[row] is not Signal.LOGS}
-        for constants in (self._own_constants(), *self.shells):
-            if (usage := self._totals(stored, constants)) is not None:
+        mine = self._own_constants()
+        for constants in (mine, *self.shells):
+            usage = self._totals(stored, constants)
+            if usage is not None:
                 self._judge(f"{when}: totals by {constants}", usage, suspect, traces, odd=odd)
+            if constants is not mine:
+                self.promises.check_shell(when, constants, shell, works=usage is not None or not self.retains)
+            elif usage is None and self.retains:
+                raise WrongError(f"{when}: the rollups in force are not there: {mine}")
 
     def _judge(self, who: str, seen: Counter[str], suspect: set[str], excused: set[str], *, odd: bool) -> None:
         buried = self.purges.going | self.purges.gone
@@ -401,6 +427,7 @@ class World:
         for files, _ in stored.values():
             for file, rows in files:
                 self.days |= {row: file.day for _, row in rows}
+        self.promises.note_days()
 
     def _expired(self) -> set[str]:
         """Acknowledged rows whose day was given up, and rightly: no clock may say so before a day was lived through."""
@@ -496,6 +523,8 @@ class World:
             try:
                 results.append({"ok": True, **worker._run(job, self.layout, self.disk)})
                 self.log.append(f"{job['job']} {job.get('segments', job.get('day', job.get('cutoff')))}")
+                if job["job"] == "publish" and self.retains:
+                    self._check_catalog(job["cutoff"])
             except Exception as error:  # noqa: BLE001 (as the worker does)
                 results.append({"ok": False, "error": f"{type(error).__name__}: {error}"})
             self.check(f"after {job['job']}")

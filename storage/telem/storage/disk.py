@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 FILE_MODE = 0o600
 DIRECTORY_MODE = 0o700
+UNSURE_MODE = 0o500
+"""Of a directory whose name is not durable yet: whoever finds it, in whatever life, syncs it first."""
+
 TEMPORARY_PREFIX = ".tmp-"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -109,19 +112,23 @@ class Disk:
 
     def directory(self, path: Path) -> None:
         """Make a directory that only its owner may enter, with its parents, their names durable at once."""
-        missing = []
-        while not path.exists():
-            missing.append(path)
-            path = path.parent
-        for path in reversed(missing):
-            path.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
-            try:
-                self.sync_directory(path.parent)
-            except OSError:
-                path.rmdir()  # else the next attempt would find it, and take it for durable
-                raise
-        if path.stat().st_mode & 0o777 != DIRECTORY_MODE:
+        missing, there = [], path
+        while not there.exists():
+            missing.append(there)
+            there = there.parent
+        mode = there.stat().st_mode & 0o777
+        if mode == UNSURE_MODE:
+            self._settle(there)
+        elif there == path and mode != DIRECTORY_MODE:
             path.chmod(DIRECTORY_MODE)
+        for made in reversed(missing):
+            made.mkdir(mode=UNSURE_MODE, exist_ok=True)
+            self._settle(made)
+
+    def _settle(self, path: Path) -> None:
+        """Make the name of a new directory durable, and only then let anything be written into it."""
+        self.sync_directory(path.parent)
+        path.chmod(DIRECTORY_MODE)
 
     def create(self, path: Path) -> Appender:
         """Create a new file to append to, its name durable at once.

@@ -154,15 +154,18 @@ def _segments(layout: Layout, disk: Disk, target: Target) -> list[str]:
 
 
 def _settle(layout: Layout, disk: Disk) -> None:
-    """Sync every folder in which names may have changed.
+    """Take away what a step that failed left aside, with rows as they were, and sync every folder with changed names.
 
     A step whose sync failed is not seen to be unfinished by the purge that is tried again; with a power cut it would
     be undone, and what was said to be gone be back.
     """
     for signal in Signal:
+        for aside in (layout.merging(signal), layout.removing(signal)):
+            if aside.exists():
+                shutil.rmtree(aside)
         below = layout.parquet(signal)
         days = below.glob("v=*/ingest_day=*")
-        for folder in (layout.journal(signal), below, layout.merging(signal), *below.glob("v=*"), *days):
+        for folder in (layout.journal(signal), below, *below.glob("v=*"), *days):
             if folder.is_dir():
                 disk.sync_directory(folder)
 

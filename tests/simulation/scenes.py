@@ -1,0 +1,120 @@
+"""Short scripts in which one fault meets one moment: what chance would take minutes to find.
+
+A scene is played once for each call at which the fault may come; each time the machine is started again afterwards.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.contract import MEMORY
+from tests.simulation.promises import WrongError
+from tests.simulation.system import CrashError, Plan
+from tests.simulation.world import World
+
+from telem.storage.disk import Disk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DAY_S = 90_000.0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What happens, and what goes wrong at which calls.
+
+    Args:
+        script: what is done, and seconds that pass.
+        what, at, calls: the fault; at which call after the beginning, or after that of the job `during`.
+        cut: the power goes at the end.
+    """
+
+    script: Sequence[str | float]
+    what: str
+    at: Sequence[int]
+    calls: int = 1
+    during: str = ""
+    cut: bool = False
+
+    def play(self, disk: Any = None) -> None:
+        """Play it for each call.
+
+        Raises:
+            WrongError: a promise was broken.
+        """
+        for at in self.at:
+            folder = Path(tempfile.mkdtemp(prefix="telem-", dir=MEMORY))
+            (home := folder / "home").mkdir()
+            world = Played(home, random.Random(at), disk or Disk())
+            world.scene, world.at = self, at
+            try:
+                world.live(Plan("scene"), steps=1)
+                world.live(Plan(), steps=0)
+            except WrongError as error:
+                raise WrongError(f"call {at}: {error}\n  " + "\n  ".join(world.log)) from None
+            finally:
+                shutil.rmtree(folder)
+
+
+class Played(World):
+    """A world that follows a script."""
+
+    scene: Scene
+    at: int
+
+    def _step(self) -> None:
+        if not self.scene.during:
+            self._fault()
+        for one in self.scene.script:
+            if isinstance(one, str):
+                getattr(self, f"_{one}")()
+            else:
+                self._pass(one)
+        self.system.plan = Plan()
+        if self.scene.cut:
+            self.system.plan, self.system.dead = Plan("cut"), True
+            raise CrashError
+
+    def _fault(self) -> None:
+        self.system.plan = Plan(self.scene.what, self.system.calls + self.at, self.scene.calls)
+
+    async def _run_jobs(self, jobs: list[dict[str, Any]], _timeout_s: float = 0.0) -> list[dict[str, Any]]:
+        results = []
+        for job in jobs:
+            if job["job"] == self.scene.during and not self.system.plan.at:
+                self._fault()
+            results += await super()._run_jobs([job])
+        return results
+
+    def _sends(self) -> None:
+        for _ in range(3):
+            self._send()
+
+    def _compact(self) -> None:
+        self.finish(self.keeper.compact_now())
+
+
+_STORED = ("sends", "compact")
+_CLOSED = (*_STORED, DAY_S, "tick", DAY_S, "tick", 61.0, "tick")
+_GIVEN_UP = (*_CLOSED, DAY_S, "tick", DAY_S, "tick", 4000.0, "tick", 61.0, "tick")
+_REMOVED = (*_GIVEN_UP, 1000.0, "tick", 61.0, "tick")
+
+STORING = Scene(("sends",), "kill", range(1, 20))
+FAILING = Scene(("sends", "compact", "sends"), "EIO", range(1, 20), 2)
+COMPACTING = Scene((*_STORED, DAY_S, "tick", 61.0, "tick"), "EIO", range(6, 22), during="compact")
+UNPUBLISHED = Scene(
+    (*_STORED, "compact", 1000.0, "tick", 1000.0, "tick"), "EIO", range(4, 12), 2, during="compact", cut=True
+)
+PUBLISHING = Scene((*_STORED, DAY_S, "tick", 61.0, "tick", DAY_S), "kill", range(1, 30), during="publish")
+GIVING_UP = Scene(_GIVEN_UP, "kill", range(1, 16), during="give up")
+REMOVING = Scene(_REMOVED, "kill", range(1, 20), during="remove")
+LATE = Scene((*_STORED, *(DAY_S,) * 4, "tick", 61.0, "tick", 901.0, "tick", 5.0, "tick"), "EIO", range(1, 80, 2), 3)
+PURGING = Scene((*_CLOSED, "sends", "compact", "purge"), "kill", range(1, 90), during="purge")
+HELD = Scene(("sends", "purge"), "EIO", range(1, 20), 2)
+PURGED = Scene((*_CLOSED, "purge"), "cut", range(1000, 1010), cut=True)
