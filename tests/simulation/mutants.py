@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import sys
 import types
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 from telem.storage import catalog, purge, recovery, retire, rollups
 from telem.storage import disk as disk_module
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
 SOURCE = inspect.getsource(disk_module)
@@ -53,19 +54,27 @@ def sites_beside() -> list[str]:
     ]
 
 
-def without_beside(site: str) -> AbstractContextManager[Any]:
+def without_beside(site: str) -> AbstractContextManager[None]:
     """The module's function without that sync."""
     name, _, place = site.partition(".")
     module = next(found for found in BESIDE if found.__name__.endswith(f".{name}"))
     remover = _Remover(place, inspect.getsource(module))
     tree = remover.visit(ast.parse(inspect.getsource(module)))
     assert remover.removed == 1
-    made: dict[str, Any] = dict(vars(module))
-    exec(compile(ast.unparse(ast.fix_missing_locations(tree)), "mutant", "exec"), made)
-    function = place.partition(":")[0]
-    mutant = types.FunctionType(made[function].__code__, vars(module), function, made[function].__defaults__)
-    mutant.__kwdefaults__ = made[function].__kwdefaults__
-    return mock.patch.object(module, function, mutant)
+    made: dict[str, Any] = {}
+    exec(compile(ast.unparse(ast.fix_missing_locations(tree)), "mutant", "exec"), dict(vars(module)), made)
+    name = place.partition(":")[0]
+    return recoded(getattr(module, name), made[name].__code__)
+
+
+@contextlib.contextmanager
+def recoded(function: types.FunctionType, code: types.CodeType) -> Iterator[None]:
+    """The function with other code in it, for all who have imported it."""
+    kept, function.__code__ = function.__code__, code
+    try:
+        yield
+    finally:
+        function.__code__ = kept
 
 
 def _module(source: str) -> types.ModuleType:

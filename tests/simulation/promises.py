@@ -108,11 +108,15 @@ class Promises:
         return f"removed and not listed: {sorted(missing)}" if missing else ""
 
     def note_days(self) -> None:
-        """Remember the days there are; only what is in a manifest was published for good."""
+        """Remember the days there are; only what is in a manifest, under a name that will last, was published."""
+        durable = self.world.system.names
         for signal in self.world.journals:
-            for day in {file.day for file in parquet_files(self.world.layout, signal)}:
-                if (signal, day) not in self.days and manifest.read(self.world.layout, signal, day):
-                    self.days.add((signal, day))
+            for file in parquet_files(self.world.layout, signal):
+                found = (signal, file.day)
+                if found in self.days or file.path.name not in durable.get(file.path.parent.stat().st_ino, {}):
+                    continue
+                if manifest.read(self.world.layout, signal, file.day):
+                    self.days.add(found)
 
     def _purged(self) -> str:
         """No file has a row of it, whether a reader would look there or not."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from tests.simulation import scenes
+from tests.simulation.mutants import recoded
 
 from telem.agent import keeper, purging
 from telem.agent.keeper import Keeper
@@ -32,7 +33,7 @@ from telem.storage.journal import Journal
 from telem.storage.rollups import Rollups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     Broken = Callable[[], AbstractContextManager[Any]]
@@ -47,16 +48,7 @@ def edited(function: Any, *changes: tuple[str, str]) -> Broken:
     made: dict[str, Any] = {}
     exec(compile(f"from __future__ import annotations\n{text}", f"{function.__name__}, edited", "exec"), made)
     code: types.CodeType = made[function.__name__].__code__
-
-    @contextlib.contextmanager
-    def broken() -> Iterator[None]:
-        kept, function.__code__ = function.__code__, code
-        try:
-            yield
-        finally:
-            function.__code__ = kept
-
-    return broken
+    return lambda: recoded(function, code)
 
 
 def _publish_first(layout: Any, disk: Any, cutoff: str) -> bool:
@@ -92,8 +84,14 @@ RULES: dict[str, Broken] = {
     "a segment that could not be cut back is no Parquet yet": lambda: mock.patch.object(
         Journal, "_abandon", lambda journal, _: journal.close()
     ),
+    "a name that could not be made is not tried again": edited(
+        Journal._create, ("self._next += 1", "pass"), ("self.opened_at_s = now_s", "self._next += 1")
+    ),
     "a number in Parquet is not given to a segment again": edited(
         recovery.recover, ("max([*covered, *(number", "max([*(number")
+    ),
+    "the number of a removed day is not given to a segment again": edited(
+        retention.remove, ("_keep_number(layout, disk, day)", "pass")
     ),
     # compaction and merging
     "a segment is emptied only when its rows are in Parquet": lambda: mock.patch.object(
@@ -111,6 +109,10 @@ RULES: dict[str, Broken] = {
     "the cutoff waits for segments that still hold rows": lambda: mock.patch.object(
         keeper, "days_in_journal", return_value=set()
     ),
+    "the script that says what the catalog holds is written after it": edited(
+        catalog.publish,
+        ("disk.publish(temporary,", 'disk.write(layout.script, f"{header}-- 0\\n".encode()); disk.publish(temporary,'),
+    ),
     # closing, giving up, removing
     "the files of new totals are there before they are in force": edited(
         closing.close, ("_write_version(layout, before", f"{_WRITE_NEW}; _write_version(layout, before")
@@ -123,6 +125,7 @@ RULES: dict[str, Broken] = {
         Retention._settled, ("return spoken and", "return")
     ),
     "totals that shells rely on go before the rows": lambda: mock.patch.object(rollups, "sweep", return_value=[]),
+    "a day goes after its segments do": edited(retention.remove, ("if day.day in held[day.signal]:", "if False:")),
     "what goes is listed before": edited(
         retention.remove,
         ("_remember(layout, disk, day, reason, now_s)", "pass"),
@@ -136,6 +139,12 @@ RULES: dict[str, Broken] = {
     "no purge is done while a segment holds such rows": edited(
         purge._segments, ("if target.kind in (SESSION, USER) and", "if False and")
     ),
+    "totals without what was purged are there before they are in force": edited(
+        purge._rollups, (_NEW_VERSION, f"{_NEW_VERSION}; {_WRITE_NEW}")
+    ),
+    "totals without what was purged are in force before others go": edited(
+        purge._rollups, (_WRITE_NEW, f"rollups.sweep(layout, disk, after); {_WRITE_NEW}")
+    ),
     "a purge is noted until its receipt is there": edited(
         purge.receipt, ("    text = json.dumps", "    layout.intent.unlink(missing_ok=True)\n    text = json.dumps")
     ),
@@ -143,10 +152,16 @@ RULES: dict[str, Broken] = {
 
 SCENES: dict[str, scenes.Scene] = {
     "a segment that could not be cut back is no Parquet yet": scenes.FAILING,
+    "a name that could not be made is not tried again": scenes.FAILING,
+    "the number of a removed day is not given to a segment again": scenes.REMOVING,
     "a worker looks anew which segments are in Parquet": scenes.COMPACTING,
     "what takes the place of other files is in the manifest before": scenes.PURGING,
+    "the script that says what the catalog holds is written after it": scenes.PUBLISHING,
     "the files of renewed totals are there before they are in force": scenes.GIVING_UP,
+    "a day goes after its segments do": scenes.LATE,
     "what goes is listed before": scenes.REMOVING,
     "no purge is done while a segment holds such rows": scenes.HELD,
+    "totals without what was purged are there before they are in force": scenes.PURGING,
+    "totals without what was purged are in force before others go": scenes.PURGING,
 }
 """Those that chance would take long to miss, and where they are missed."""

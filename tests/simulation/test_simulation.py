@@ -175,10 +175,17 @@ def test_without_any_one_sync_the_simulation_fails(site: str) -> None:
     assert fails(module.Disk(), module), f"nobody misses the sync at {site}"
 
 
-@pytest.mark.skipif("TELEM_TEST_MUTANTS" not in os.environ, reason="minutes of CPU: set TELEM_TEST_MUTANTS")
-@pytest.mark.parametrize("site", [site for site in mutants.sites_beside() if site not in mutants.EXPLAINED])
-def test_without_any_one_sync_beside_the_disk_the_simulation_fails(site: str) -> None:
+@pytest.mark.parametrize("site", scenes.BESIDE)
+def test_without_one_sync_beside_the_disk_its_scene_fails(site: str) -> None:
     """Those by which a module makes good what an earlier attempt could not sync."""
+    with mutants.without_beside(site), pytest.raises(WrongError):
+        scenes.BESIDE[site].play()
+
+
+@pytest.mark.skipif("TELEM_TEST_MUTANTS" not in os.environ, reason="minutes of CPU: set TELEM_TEST_MUTANTS")
+@pytest.mark.parametrize("site", sorted({*mutants.sites_beside()}.difference(mutants.EXPLAINED, scenes.BESIDE)))
+def test_without_any_one_sync_beside_the_disk_the_simulation_fails(site: str) -> None:
+    """Likewise; chance has to find these."""
     with mutants.without_beside(site):
         assert fails(Disk(), disk_module, ("EIO", "EIO", "cut")), f"nobody misses the sync at {site}"
 

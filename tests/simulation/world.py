@@ -285,11 +285,13 @@ class World:
             raise WrongError(f"the catalog says {shell}, and in force is {mine} with {cutoff}")
 
     def _resume(self) -> None:
-        """What failed for a while fails no more: the next request is stored, without a restart."""
-        before = len(self.acknowledged)
-        self._send()
-        if len(self.acknowledged) == before:
-            raise WrongError("nothing is stored although nothing fails any more")
+        """What failed for a while fails no more: the next requests are stored, without a restart."""
+        for signal in SIGNALS:
+            request = self._request()
+            request.signal = signal
+            self._commit(signal, [request])
+            if not self.acknowledged.issuperset(request.rows):
+                raise WrongError(f"{signal} are not stored although nothing fails any more")
 
     def _pass(self, seconds: float) -> None:
         while seconds > 0:
@@ -523,11 +525,11 @@ class World:
             try:
                 results.append({"ok": True, **worker._run(job, self.layout, self.disk)})
                 self.log.append(f"{job['job']} {job.get('segments', job.get('day', job.get('cutoff')))}")
-                if job["job"] == "publish" and self.retains:
-                    self._check_catalog(job["cutoff"])
             except Exception as error:  # noqa: BLE001 (as the worker does)
                 results.append({"ok": False, "error": f"{type(error).__name__}: {error}"})
             self.check(f"after {job['job']}")
+            if results[-1]["ok"] and job["job"] == "publish" and self.retains:
+                self._check_catalog(job["cutoff"])
         return results
 
     def table(self, rows: Any) -> Any:
