@@ -44,6 +44,31 @@ async def test_what_was_missed_is_filled(home: Path, tmp_path: Path, monkeypatch
         await until(lambda: stored(home) == totals(session, other))
 
 
+async def test_what_is_written_during_an_import_is_imported_too(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may come after the import has read that log, and nothing else may ever change."""
+    monkeypatch.setattr(watching, "PAUSE_S", 0.0)
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path))
+    (tmp_path / "projects").mkdir()
+    again = asyncio.Event()
+
+    async def slow_import(*_: object) -> None:
+        if log.exists():
+            again.set()
+        log.write_text("{}\n", encoding="utf-8")
+        await asyncio.sleep(0.2)
+
+    log = tmp_path / "projects" / "book.jsonl"
+    watch = Watch(config_for(home, watch_session_logs="on"))
+    monkeypatch.setattr(watch, "_import", slow_import)
+    running_watch = asyncio.create_task(watch.run())
+    async with asyncio.timeout(60):
+        await again.wait()
+    running_watch.cancel()
+    await asyncio.gather(running_watch, return_exceptions=True)
+
+
 def test_it_is_off_until_it_was_chosen(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By `--watch` or by the setting; `off` wins over both, and `--no-watch` takes the word back."""
     (tmp_path / "projects").mkdir()

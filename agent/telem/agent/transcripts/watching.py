@@ -53,13 +53,20 @@ class Watch:
                 await asyncio.sleep(LOOK_EVERY_S)
                 continue
             folders, content = wanted
-            await self._import(folders, content)
-            async with contextlib.aclosing(changes([folder / PROJECTS for folder in folders])) as changed:
-                async for _ in changed:
+            changed = asyncio.Event()
+            watching = asyncio.create_task(_tell([folder / PROJECTS for folder in folders], changed))
+            try:
+                await asyncio.sleep(0)  # it watches from here: what is written during the import is not missed
+                await self._import(folders, content)
+                while await changed.wait():
                     await asyncio.sleep(PAUSE_S)
-                    if self.wanted() != wanted:
+                    if watching.done() or self.wanted() != wanted:
                         break
+                    changed.clear()
                     await self._import(folders, content)
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
 
     def wanted(self) -> tuple[list[Path], str] | None:
         """Configuration folders to follow, and whether with prompts; None when it is not wanted or there are none."""
@@ -96,6 +103,16 @@ class Watch:
         self.last = orjson.loads(output.splitlines()[-1])
         if self.last["taken"]:
             log.info("imported from session logs: %s", self.last["taken"])
+
+
+async def _tell(folders: list[Path], changed: asyncio.Event) -> None:
+    """Set the event at every change, and when there is nothing to watch any more."""
+    try:
+        async with contextlib.aclosing(changes(folders)) as found:
+            async for _ in found:
+                changed.set()
+    finally:
+        changed.set()
 
 
 async def changes(folders: list[Path]) -> AsyncGenerator[None]:
