@@ -18,7 +18,7 @@ from telem.sanitize.gate import Gate
 from telem.sanitize.policy import shipped_policy
 from telem.sanitize.records import Profile, SanitizedBatch, Signal
 from telem.sanitize.redact import Redactor
-from telem.storage import import_archive, rollups, tombstones
+from telem.storage import import_archive, import_chunks, rollups, tombstones
 from telem.storage.archive import ArchiveError
 from telem.storage.backup import write_backup
 from telem.storage.disk import Disk
@@ -138,7 +138,7 @@ def test_imported_files_merge_and_retire_like_others(here: Layout, theirs: Path,
 
 def test_an_interrupted_import_is_completed_by_the_next(here: Layout, theirs: Path, monkeypatch: Any) -> None:
     """What was published by then is known; the rest is added."""
-    monkeypatch.setattr(import_archive, "CHUNK_ROWS", 1)  # each file of the archive is a chunk of its own
+    monkeypatch.setattr(import_chunks, "CHUNK_ROWS", 1)  # each file of the archive is a chunk of its own
     taken: list[Signal] = []
 
     def failing(signal: Signal) -> int:
@@ -155,6 +155,30 @@ def test_an_interrupted_import_is_completed_by_the_next(here: Layout, theirs: Pa
     add(here, theirs)
     assert record_names(here) == ["a", "b", "c", "x", "y", "z"]
     assert list(here.snapshots.iterdir()) == []
+
+
+def test_a_large_file_is_taken_in_parts(here: Layout, home: Path, batch: MakeBatch, monkeypatch: Any) -> None:
+    """Row groups together up to a chunk's rows, a larger one alone; each part is published before the next is read."""
+    monkeypatch.setattr(import_chunks, "CHUNK_ROWS", 4)
+    there = home_of(home / "large")
+    many = [f"r{number:02d}" for number in range(14)]
+    path = parquet(there, 1, batch("b", *many), batch("c"))
+    table = pq.read_table(path, partitioning=None)
+    with pq.ParquetWriter(path, table.schema) as writer:  # 2, 2 | 1 | 6 | 3, 1 | 1
+        for first, end in ((0, 2), (2, 4), (4, 5), (5, 11), (11, 14), (14, 15), (15, 16)):
+            writer.write_table(table.slice(first, end - first))
+    assert [(part.start, part.stop) for part in import_chunks.parts_of(path)] == [
+        (0, 4), (4, 5), (5, 11), (11, 15), (15, 16),
+    ]  # fmt: skip
+    archive = archive_of(there, home / "large.tar.zst")
+    assert add(here, archive, dry=True).added == {"logs": 14}
+    done = add(here, archive)
+    assert (done.added, done.known) == ({"logs": 14}, {"logs": 2})
+    assert record_names(here) == ["a", "b", "c", *many]
+    sizes = [pq.read_metadata(file).num_rows for file in done.files]
+    assert sum(sizes) == 14
+    assert max(sizes) == 6
+    assert add(here, archive).known == {"logs": 16}
 
 
 def test_two_imports_at_once_add_each_row_once(here: Layout, theirs: Path) -> None:

@@ -8,28 +8,27 @@ so an import that was interrupted is simply started again.
 
 from __future__ import annotations
 
-import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from telem.sanitize.columns import COLUMNS, SCHEMA_VERSION, Type
+from telem.sanitize.columns import COLUMNS, Type
 from telem.sanitize.pseudonym import is_stand_in
 from telem.sanitize.records import Signal
 from telem.sanitize.tombs import SESSION, USER, USER_COLUMNS, Tombs
 
 from . import archive, origin, rollups
 from .archive import ArchiveError, silent
+from .import_chunks import Chunk, Chunks, is_parquet
 from .import_sums import Ledger, Sums, SumsImporter, Theirs
 from .inventory import covered_segments, parquet_files
 from .journal import segments
-from .layout import parquet_name, parquet_span
+from .layout import parquet_name
 from .parquet import ParquetFileWriter
 from .schema import journal_columns, journal_select, order_of, sql_type
 from .snapshot import scratch
@@ -37,13 +36,11 @@ from .views import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from .archive import Manifest, Progress
     from .disk import Disk
     from .layout import Layout
-
-CHUNK_ROWS = 100_000
-"""Files of the archive are taken together up to this many rows, which become one Parquet file."""
 
 JUDGED_ROWS = 8_192
 """Rows that are sanitized at once, and a row group; the day's merging makes them larger."""
@@ -105,10 +102,10 @@ class Importer:
         """
         done = Imported()
         with scratch(self._layout, self._disk) as folder, path.open("rb") as file:
-            chunk = _Chunk(
+            chunk = Chunks(
                 folder,
                 manifest,
-                lambda signal, paths: self._take(signal, paths, done, dry=dry),
+                lambda chunk: self._take(chunk, done, dry=dry),
                 lambda: self._take_sums(folder, manifest, done, dry=dry),
             )
             archive.read(file, chunk.open, progress)
@@ -141,93 +138,32 @@ class Importer:
                 done.expired[signal.value] = done.expired.get(signal.value, 0) + rows
                 yield name
 
-    def _take(self, signal: Signal, paths: Sequence[Path], done: Imported, *, dry: bool) -> None:
+    def _take(self, chunk: Chunk, done: Imported, *, dry: bool) -> None:
+        signal = chunk.signal
         worker = self._disk.wait_for_lock(self._layout.worker_lock)
         try:
-            with _connection(paths[0].parent / "spill") as connection:
-                connection.execute(f"CREATE TEMP VIEW incoming AS {_incoming(signal, paths, self._users)}")
+            with _connection(chunk.paths[0].parent / "spill") as connection:
+                connection.execute(f"CREATE TEMP VIEW incoming AS {_incoming(chunk, self._users)}")
                 connection.execute(f"CREATE TEMP VIEW stored AS {stored_ids(self._layout, signal)}")
                 added, known, purged = _sort_out(connection, _purged(connection, self._tombs))
                 if added and not dry:
-                    done.files.append(str(self._write(connection, signal, paths)))
+                    done.files.append(str(self._write(connection, chunk)))
                 done.count(signal, added, known, purged)
         finally:
             worker.release()
 
-    def _write(self, connection: duckdb.DuckDBPyConnection, signal: Signal, paths: Sequence[Path]) -> Path:
+    def _write(self, connection: duckdb.DuckDBPyConnection, chunk: Chunk) -> Path:
+        signal = chunk.signal
         number = self._reserve(signal)
         target = self._layout.day(signal, ingest_day(self._layout, signal)) / parquet_name(number, number)
         relation = connection.sql(
             f"SELECT * REPLACE ({number}::BIGINT AS seg) FROM incoming SEMI JOIN fresh USING (id) "
-            f"{_once(connection)} {'' if any(map(_is_parquet, paths)) else f'ORDER BY {order_of(signal)}'}"
+            f"{_once(connection)} {'' if any(map(is_parquet, chunk.paths)) else f'ORDER BY {order_of(signal)}'}"
         )
         with ParquetFileWriter(signal, target, self._disk) as writer:
             for batch in relation.to_arrow_reader(JUDGED_ROWS):
                 writer.write(self._judge(signal, pa.Table.from_batches([batch])))
         return target
-
-
-class _Chunk:
-    """Collects unpacked files of one signal until they are enough, hands them on, and removes them."""
-
-    def __init__(
-        self,
-        folder: Path,
-        manifest: Manifest,
-        take: Callable[[Signal, Sequence[Path]], None],
-        begin: Callable[[], set[str]],
-    ) -> None:
-        self._folder = folder
-        self._files = manifest.files
-        self._take = take
-        self._begin = begin
-        self._without: set[str] | None = None  # files that are not to be read; known once the sums are
-        self._signal: Signal | None = None
-        self._paths: list[Path] = []
-        self._rows = 0
-
-    def open(self, name: str) -> BinaryIO | None:
-        """Where a file of the archive goes; None for what is neither rows nor sums. Sums come before rows."""
-        if name.startswith("rollups/") and self._without is None:
-            parts = Path(name).parts
-            return (self._folder / "-".join(parts[2:] or parts[1:])).open("xb")
-        about = self._files.get(name, {})
-        if "signal" not in about:
-            return None
-        _check_version(name)
-        if name in self._left_out():
-            return None
-        signal, rows = Signal(about["signal"]), sum(about["days"].values())
-        if signal is not self._signal or self._rows + rows > CHUNK_ROWS:
-            self._hand_on()
-        self._signal, self._rows = signal, self._rows + rows
-        path = self._folder / f"{len(self._paths):06d}-{Path(name).name}"
-        self._paths.append(path)
-        return path.open("xb")
-
-    def _left_out(self) -> set[str]:
-        if self._without is None:
-            self._without = self._begin()
-        return self._without
-
-    def flush(self) -> None:
-        """Hand on what there is, at the end."""
-        self._left_out()
-        self._hand_on()
-
-    def _hand_on(self) -> None:
-        if self._paths and self._signal is not None:
-            self._take(self._signal, self._paths)
-        for path in self._paths:
-            path.unlink()
-        shutil.rmtree(self._folder / "spill", ignore_errors=True)
-        self._paths, self._rows = [], 0
-
-
-def _check_version(name: str) -> None:
-    version = next((part[2:] for part in Path(name).parts if part.startswith("v=")), str(SCHEMA_VERSION))
-    if not version.isdigit() or int(version) > SCHEMA_VERSION:
-        raise ArchiveError(f"{name} is of a newer version than {SCHEMA_VERSION}; upgrade telem-agent to import it")
 
 
 @contextmanager
@@ -242,12 +178,12 @@ def _connection(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def _incoming(signal: Signal, paths: Sequence[Path], users: Mapping[str, str]) -> str:
+def _incoming(chunk: Chunk, users: Mapping[str, str]) -> str:
     kinds: dict[tuple[str, ...], list[Path]] = {}  # files that are read alike, together: each scan takes memory
-    for path in paths:
-        kinds.setdefault(_kind(signal, path), []).append(path)
-    rows = "\nUNION ALL ".join(_from_files(signal, kind, found) for kind, found in kinds.items())
-    return f"SELECT {_renamed(signal, users)} FROM ({rows})"
+    for path in chunk.paths:
+        kinds.setdefault(_kind(chunk.signal, path), []).append(path)
+    rows = "\nUNION ALL ".join(_from_files(chunk, kind, found) for kind, found in kinds.items())
+    return f"SELECT {_renamed(chunk.signal, users)} FROM ({rows})"
 
 
 def _purged(connection: duckdb.DuckDBPyConnection, tombs: Tombs) -> str:
@@ -262,14 +198,9 @@ def _purged(connection: duckdb.DuckDBPyConnection, tombs: Tombs) -> str:
     return " OR ".join(conditions) or "false"
 
 
-def _is_parquet(path: Path) -> bool:
-    """Such a file is sorted already; sorting rows with all their texts takes more memory than all the rest."""
-    return parquet_span(path.name.partition("-")[2]) is not None
-
-
 def _kind(signal: Signal, path: Path) -> tuple[str, ...]:
     """The columns that a Parquet file has; none for a segment."""
-    if not _is_parquet(path):
+    if not is_parquet(path):
         return ()
     names = set(pq.read_schema(path).names)
     if unknown := sorted(names - {column.name for column in COLUMNS[signal]}):
@@ -277,7 +208,8 @@ def _kind(signal: Signal, path: Path) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _from_files(signal: Signal, names: tuple[str, ...], paths: Sequence[Path]) -> str:
+def _from_files(chunk: Chunk, names: tuple[str, ...], paths: Sequence[Path]) -> str:
+    signal = chunk.signal
     listed = ", ".join(quote(str(path)) for path in paths)
     if not names:
         source = (
@@ -289,7 +221,12 @@ def _from_files(signal: Signal, names: tuple[str, ...], paths: Sequence[Path]) -
         f'"{column.name}"' if column.name in names else f'NULL::{sql_type(column)} AS "{column.name}"'
         for column in COLUMNS[signal]
     )
-    return f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = false)"
+    if chunk.rows is None:
+        return f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = false)"
+    return (  # row groups outside are not read
+        f"SELECT {columns} FROM read_parquet([{listed}], hive_partitioning = false, file_row_number = true) "
+        f"WHERE file_row_number >= {chunk.rows.start} AND file_row_number < {chunk.rows.stop}"
+    )
 
 
 def stored_ids(layout: Layout, signal: Signal) -> str:
