@@ -42,7 +42,7 @@ class FaultyDisk(Disk):
             raise DiskFullError(errno.ENOSPC, "told to fail", str(path))
         real = super().create(path)
         faulty = FaultyAppender(os.dup(real._descriptor), path, self)
-        real.close()
+        real.leave()
         return faulty
 
     def write(self, path: Path, data: bytes, mode: int = FILE_MODE) -> None:

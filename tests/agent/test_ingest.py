@@ -128,6 +128,16 @@ async def test_a_failing_disk_is_told_and_the_retry_is_stored_once(kind: str, da
     await daemon.ingest.accept(raw(Signal.TRACES, numbered(Signal.TRACES, "other signals do not notice")))
 
 
+async def test_a_request_of_which_nobody_knows_is_put_off(daemon: Daemon) -> None:
+    """Its segment could not be made whole at the start: it may be there, and may not be."""
+    doubted = raw(LOGS, numbered(LOGS, "a"))
+    daemon.ingest.ledger.doubted.add(daemon.ingest.gate.request_id(doubted))
+    with pytest.raises(OSError, match="could not be made whole"):
+        await daemon.ingest.accept(doubted)
+    await daemon.ingest.accept(raw(LOGS, numbered(LOGS, "b")))
+    assert stored(daemon.layout.home) == ["b"]
+
+
 async def test_everybody_in_a_failed_group_hears_of_it(daemon: Daemon) -> None:
     """A full disk fails the whole write; none of its requests is acknowledged."""
     committer = daemon.ingest.committers[LOGS]

@@ -77,9 +77,12 @@ _NEW_VERSION = "after = replace(in_force, version=rollups.next_version(layout, i
 RULES: dict[str, Broken] = {
     # the journal
     "what was never acknowledged is cut": lambda: mock.patch.object(recovery, "mend", return_value=True),
+    "what was being written when its life ended is written anew": lambda: mock.patch.object(
+        recovery, "is_unsure", return_value=False
+    ),
     "a retry after a restart is known": lambda: mock.patch.object(recovery, "REMEMBER_AT_LEAST", 0),
     "a segment is closed before it becomes Parquet": edited(
-        Journal.close, ("segment, self._open = self._open, None", "segment = self._open"), ("segment.close()", "pass")
+        Journal.close, ("segment, self._open = self._open, None", "segment = self._open"), ("finish()", "pass")
     ),
     "a segment that could not be cut back is no Parquet yet": lambda: mock.patch.object(
         Journal, "_abandon", lambda journal, _: journal.close()
@@ -153,6 +156,7 @@ RULES: dict[str, Broken] = {
 SCENES: dict[str, scenes.Scene] = {
     "a segment that could not be cut back is no Parquet yet": scenes.FAILING,
     "a name that could not be made is not tried again": scenes.FAILING,
+    "what was being written when its life ended is written anew": scenes.UNSURE,
     "the number of a removed day is not given to a segment again": scenes.REMOVING,
     "a worker looks anew which segments are in Parquet": scenes.COMPACTING,
     "what takes the place of other files is in the manifest before": scenes.PURGING,

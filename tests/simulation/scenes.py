@@ -104,6 +104,9 @@ class Played(World):
     def _resume(self) -> None:
         """Not by itself, as in other worlds."""
 
+    def _heal(self) -> None:
+        self.system.plan = Plan()
+
     def _serve(self) -> None:
         self.system.plan = Plan()
         super()._resume()
@@ -119,6 +122,7 @@ _REMOVED = (*_GIVEN_UP, 1000.0, "tick", 61.0, "tick")
 
 STORING = Scene(("sends",), "kill", range(1, 20))
 FAILING = Scene(("sends", "compact", "sends", "serve"), "EIO", range(1, 20), 2)
+UNSURE = Scene(("sends", "fault", "sends", "heal", "start", "compact"), "EIO", [*[2] * 6, *range(1, 20)], 40, cut=True)
 COMPACTING = Scene((*_STORED, DAY_S, "tick", 61.0, "tick"), "EIO", range(6, 22), during="compact")
 UNPUBLISHED = Scene(
     (*_STORED, "compact", 1000.0, "tick", 1000.0, "tick"),

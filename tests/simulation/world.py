@@ -209,6 +209,7 @@ class World:
         self.promises.check_numbers(found)
         self.ledger = Ledger()
         for one in found.values():
+            self.ledger.doubted |= one.doubted
             for commit in one.commits:
                 self.ledger.add(commit.request_id, self.clock.monotonic_s)
         self.journals = {
@@ -325,10 +326,12 @@ class World:
         return made
 
     def _commit(self, signal: Signal, requests: list[Request]) -> None:
+        requests = [one for one in requests if one.name not in self.ledger.doubted]
         known = [one for one in requests if one.name in self.ledger]
         unknown = [one for one in requests if one.name not in self.ledger]
         for one in known:
             self.waiting.remove(one)
+            self._acknowledge(one)
         if not unknown:
             return
         at_ns = int(self.clock.wall_s * 1e9) + self.system.calls
@@ -345,11 +348,15 @@ class World:
             self.refused |= {row for one in unknown for row in one.rows}
         for one in unknown:
             self.ledger.add(one.name, self.clock.monotonic_s)
-            self.acknowledged |= set(one.rows)
-            self.acknowledged_s |= dict.fromkeys(one.rows, self.clock.monotonic_s)
-            self.signals |= dict.fromkeys(one.rows, signal)
+            self._acknowledge(one)
             if self.chance.random() < 0.8:  # else the answer is lost on its way
                 self.waiting.remove(one)
+
+    def _acknowledge(self, request: Request) -> None:
+        for row in request.rows:
+            self.acknowledged_s.setdefault(row, self.clock.monotonic_s)
+        self.acknowledged |= set(request.rows)
+        self.signals |= dict.fromkeys(request.rows, request.signal)
 
     def _lines_of(self, request: Request) -> tuple[bytes, ...]:
         """As the gate makes them: without what was purged."""

@@ -13,7 +13,7 @@ from tests.fakes import FaultyAppender, FaultyDisk
 from telem.sanitize.records import SanitizedBatch, Signal
 from telem.storage import recovery
 from telem.storage.compact import compact
-from telem.storage.disk import Disk
+from telem.storage.disk import FILE_MODE, WRITING_MODE, Disk
 from telem.storage.journal import Journal, encode, scan
 from telem.storage.recovery import Recovered, recover
 from telem.storage.worker import run
@@ -316,6 +316,34 @@ def test_what_could_not_be_cut_back_is_cut_at_the_next_start(layout: Layout, bat
         found = again(layout)
     assert names(journal_rows(layout.home)) == ["good", "twice"]
     assert (found.waiting, again(layout).messages) == ([1, 2], [])
+
+
+def test_what_was_being_written_is_written_anew_and_what_was_closed_is_not(layout: Layout, batch: MakeBatch) -> None:
+    """After a kill only the segment that was open costs a start something; after a stop none does."""
+    journal = Journal(layout, LOGS, Disk(), 1)
+    journal.append([batch("closed")], 0.0)
+    journal.close()
+    journal.append([batch("open")], 0.0)
+    paths = [layout.segment(LOGS, number) for number in (1, 2)]
+    before = [path.stat().st_ino for path in paths]
+    assert [path.stat().st_mode & 0o777 for path in paths] == [FILE_MODE, WRITING_MODE]
+    assert again(layout).waiting == [1, 2]
+    after = [path.stat().st_ino for path in paths]
+    assert (after[0] == before[0], after[1] == before[1]) == (True, False)
+    assert [path.stat().st_mode & 0o777 for path in paths] == [FILE_MODE, FILE_MODE]
+    assert names(journal_rows(layout.home)) == ["closed", "open"]
+    again(layout)
+    assert [path.stat().st_ino for path in paths] == after
+
+
+def test_what_cannot_be_written_anew_is_neither_known_nor_forgotten(layout: Layout, batch: MakeBatch) -> None:
+    """Nobody knows whether its requests are on the medium: their retries are not answered, and not stored twice."""
+    one = batch("open")
+    Journal(layout, LOGS, Disk(), 1).append([one], 0.0)
+    found = recover(layout, LOGS, FaultyDisk("write", 1), 0)
+    assert (found.waiting, found.commits, found.doubted) == ([], [], {one.request_id})
+    found = again(layout)
+    assert (found.waiting, len(found.commits), found.doubted) == ([1], 1, set())
 
 
 def test_a_segment_is_mended_as_soon_as_the_medium_allows(layout: Layout, batch: MakeBatch) -> None:

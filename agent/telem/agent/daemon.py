@@ -226,6 +226,7 @@ class Daemon:
         since_us = int((time.time() - REMEMBER_S) * 1e6)
         for signal, found in recover_all(self.layout, self.disk, since_us).items():
             self.messages += found.messages
+            ledger.doubted |= found.doubted
             for commit in found.commits:
                 ledger.add(commit.request_id, time.monotonic())
             committers[signal] = Committer(Journal(self.layout, signal, self.disk, found.next_segment))

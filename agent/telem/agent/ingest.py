@@ -7,6 +7,7 @@ while a sync is under way are written and synced together (group commit): under 
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -172,6 +173,9 @@ class Ingest:
         if request_id in self.ledger:
             counts.retried += 1
             return
+        if request_id in self.ledger.doubted:
+            counts.failed += 1
+            raise OSError(errno.EIO, "stored once in a segment that could not be made whole at the start")
         task = self._under_way.get(request_id)
         if task is None:
             if self._pending_bytes + len(request.body) > PENDING_LIMIT_BYTES:

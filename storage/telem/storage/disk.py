@@ -11,6 +11,7 @@ import fcntl
 import os
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_MODE = 0o600
+WRITING_MODE = 0o700
+"""Of a file that is being appended to. Whoever finds it in a later life writes it anew: a sync of it may have failed,
+its pages then read as if they were on the medium, and another sync would only pretend."""
+
 DIRECTORY_MODE = 0o700
 UNSURE_MODE = 0o500
 """Of a directory whose name is not durable yet: whoever finds it, in whatever life, syncs it first."""
@@ -88,7 +93,13 @@ class Appender:
         self.size = size
 
     def close(self) -> None:
-        """Close it; it is not opened again."""
+        """Close it; it is not opened again. All that is in it has been synced."""
+        with suppress(OSError):
+            os.fchmod(self._descriptor, FILE_MODE)
+        self.leave()
+
+    def leave(self) -> None:
+        """Close it as it is: what is in it may not be on the medium."""
         os.close(self._descriptor)
 
 
@@ -131,13 +142,13 @@ class Disk:
         path.chmod(DIRECTORY_MODE)
 
     def create(self, path: Path) -> Appender:
-        """Create a new file to append to, its name durable at once.
+        """Create a new file to append to, its name durable at once. Its mode says so until it is closed.
 
         Raises:
             FileExistsError: there is one.
         """
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(path, flags, FILE_MODE)
+        descriptor = os.open(path, flags, WRITING_MODE)
         try:
             self.sync_directory(path.parent)
         except OSError:

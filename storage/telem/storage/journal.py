@@ -116,7 +116,7 @@ class Journal:
         except OSError as error:
             try:
                 segment.retreat(start)
-                self.close()
+                self.close(sure=False)
             except OSError:
                 self._abandon(start)
             raise SyncFailedError(error.errno, "sync failed, segment abandoned", str(segment.path)) from error
@@ -153,7 +153,7 @@ class Journal:
         segment, self._open = self._open, None
         if segment is not None:
             with contextlib.suppress(OSError):
-                segment.close()
+                segment.leave()
 
     def mend(self) -> None:
         """Try again to cut what should not be there; until then it may be seen, but does not become Parquet."""
@@ -165,13 +165,18 @@ class Journal:
             del self._unmended[number]
             self.closed.append(number)
 
-    def close(self) -> None:
-        """Finish the segment being written; it is then ready to become Parquet."""
+    def close(self, *, sure: bool = True) -> None:
+        """Finish the segment being written; it is then ready to become Parquet.
+
+        Args:
+            sure: none of its syncs failed.
+        """
         if self._open is not None:
             segment, self._open = self._open, None
             self.closed.append(self._number)
+            finish = segment.close if sure else segment.leave
             with contextlib.suppress(OSError):  # everything acknowledged is synced already
-                segment.close()
+                finish()
 
 
 class SyncFailedError(OSError):

@@ -16,9 +16,13 @@ REQUESTS_LIMIT = 100_000
 
 
 class Ledger:
-    """Request ids with the monotonic time they were stored at."""
+    """Request ids with the monotonic time they were stored at.
+
+    `doubted` are those of which it is not known: they are neither stored again nor answered as stored.
+    """
 
     def __init__(self) -> None:
+        self.doubted: set[str] = set()
         self._stored: OrderedDict[str, float] = OrderedDict()
 
     def __contains__(self, request_id: str) -> bool:

@@ -2,6 +2,9 @@
 
 A tail without its commit line was never acknowledged and is cut; a damaged batch is taken out of the segment and put
 into quarantine with its number of bytes, so that every other row stays readable; so is a tail that is in doubt.
+
+A segment that was being written when its life ended is written anew, into another file: one of its syncs may have
+failed, after which its pages read as if they were on the medium, and no later sync would put them there.
 """
 
 from __future__ import annotations
@@ -14,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from telem.sanitize.records import Signal
 
-from . import retries
+from . import retries, spare
+from .disk import WRITING_MODE
 from .inventory import covered_segments
 from .journal import abandoned, ends_well, scan, segments
 from .ledger import REMEMBER_S
@@ -45,6 +49,7 @@ class Recovered:
     next_segment: int = 1
     waiting: list[int] = field(default_factory=list)  # closed segments that are not in Parquet yet
     commits: list[Commit] = field(default_factory=list)  # of the requests in them, oldest first
+    doubted: set[str] = field(default_factory=set)  # requests in segments of which nobody knows what is on the medium
     cut_bytes: int = 0  # unacknowledged tails
     damaged_bytes: int = 0  # quarantined
     messages: list[str] = field(default_factory=list)
@@ -69,8 +74,9 @@ def recover_all(layout: Layout, disk: Disk, remember_since_us: int) -> dict[Sign
 def recover(layout: Layout, signal: Signal, disk: Disk, remember_since_us: int) -> Recovered:
     """Make an earlier life's segments whole.
 
-    The youngest are read; of the others, which were closed in good order long before the end, only both ends are:
-    a start after a crash must not wait for gigabytes. They are read when they become Parquet (`check`).
+    The youngest are read, and those that were never closed; of the others, which were closed in good order long before
+    the end, only both ends are: a start after a crash must not wait for gigabytes. They are read when they become
+    Parquet (`check`).
 
     Args:
         remember_since_us: requests younger than this are returned in `commits`, also from segments that are
@@ -82,12 +88,13 @@ def recover(layout: Layout, signal: Signal, disk: Disk, remember_since_us: int) 
     found.next_segment = max([*covered, *(number for number, _ in there), 0]) + 1
     walked: list[Walked] = []
     closed: list[Walked] = []
+    unsure: list[Walked] = []
     read_bytes = 0
     for number, path in reversed(there):
         size = path.stat().st_size
         if not size:
             continue
-        if read_bytes >= READ_BYTES and _is_closed(path):
+        if read_bytes >= READ_BYTES and not is_unsure(path) and _is_closed(path):
             closed.append(Walked(number, path, number in covered, _head(path)))
         else:
             walked.append(Walked(number, path, number in covered))
@@ -98,15 +105,18 @@ def recover(layout: Layout, signal: Signal, disk: Disk, remember_since_us: int) 
     for one in walked:
         try:
             left = mend(layout, one, disk, found)
-            disk.sync_file(one.path)  # killed before its sync it may be whole by luck; now its retries are answered
+            _make_sure(layout, one, disk)
         except OSError as error:
             found.messages.append(f"{one.path.name}: cannot be made whole, and waits for the next start: {error}")
+            unsure.append(one)
             continue
         if left and not one.covered and not one.blocked:
             found.waiting.append(one.number)
     older = [one.number for one in closed if not one.covered and not one.blocked]
     found.waiting = sorted([*found.waiting, *older])
-    commits = [commit for one in walked for _, _, commit in one.pieces if commit]
+    found.doubted = {commit.request_id for one in unsure for commit in one.commits}
+    commits = [commit for one in walked if one not in unsure for commit in one.commits]
+    found.doubted -= {commit.request_id for commit in commits}
     commits = [*retries.read(layout, signal), *commits]
     late = len(commits) - REMEMBER_AT_LEAST
     found.commits = [commit for at, commit in enumerate(commits) if at >= late or commit.at_us >= remember_since_us]
@@ -120,6 +130,24 @@ def check(layout: Layout, signal: Signal, number: int, disk: Disk) -> list[str]:
     if path.exists():
         mend(layout, Walked(number, path, covered=False), disk, found)
     return found.messages
+
+
+def is_unsure(path: Path) -> bool:
+    """Was it never closed in good order, nor written anew since?"""
+    return path.stat().st_mode & 0o777 == WRITING_MODE
+
+
+def _make_sure(layout: Layout, one: Walked, disk: Disk) -> None:
+    """Put on the medium what its readers see; from now on retries of it are answered, and it may become Parquet.
+
+    Killed before its sync it may be whole by luck. One that is in Parquet was handed over when it was sure.
+    """
+    if one.covered or not is_unsure(one.path):
+        disk.sync_file(one.path)
+    elif not one.blocked:
+        data = one.path.read_bytes()
+        spare.give(layout, len(data) + spare.START_BYTES)
+        disk.write(one.path, data)
 
 
 def _is_closed(path: Path) -> bool:
@@ -155,6 +183,11 @@ class Walked:
         self.blocked = False  # it holds what it should not, and cannot be cut
         if self.pieces and self.pieces[-1][2] is not None:
             self.unended = not data.endswith(b"\n")
+
+    @property
+    def commits(self) -> list[Commit]:
+        """Of the batches in it, oldest first."""
+        return [commit for _, _, commit in self.pieces if commit]
 
 
 def _cut_abandoned(found: list[Walked], disk: Disk, said: Recovered) -> None:
@@ -207,7 +240,7 @@ def mend(layout: Layout, one: Walked, disk: Disk, found: Recovered) -> bool:
         found.messages.append(f"{path.name}: {size} damaged bytes moved to {layout.quarantine}{where}")
     if one.copies:
         found.messages.append(f"{path.name}: {len(one.copies)} batches that were stored again elsewhere removed")
-    if data.startswith(kept):
+    if data.startswith(kept) and not is_unsure(path):
         disk.cut(path, len(kept))
     else:
         disk.write(path, kept)
