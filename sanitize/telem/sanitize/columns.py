@@ -52,7 +52,7 @@ ENVELOPE: tuple[Column, ...] = (
         T.TEXT,
         "Row id, derived from the record's content under this installation's key: the same record "
         "sent twice has the same id.",
-        source="keyed BLAKE2b, 80 bits, hex",
+        source="keyed SHA-256, its first 80 bits, hex",
     ),
     Column("seg", T.INT, "Number of the journal segment the row was acknowledged in.", source="journal"),
     Column("received_at", T.TIME, "When the request arrived here.", source="this machine's clock"),

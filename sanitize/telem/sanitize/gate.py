@@ -7,7 +7,8 @@ it replaces, so nothing passes because of an error.
 
 from __future__ import annotations
 
-from hashlib import blake2b
+import hmac
+from hashlib import blake2b, sha256
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,7 +16,7 @@ import orjson
 from .clients import OWN_SCOPES
 from .judge import Judge
 from .lines import dumps, line_of
-from .records import Attribute, Batch, Group, RawRequest, Row, SanitizedBatch, Signal
+from .records import Attribute, Batch, Encoding, Group, RawRequest, Row, SanitizedBatch, Signal
 from .rows import RowFiller, set_time
 from .shape import is_int64, tags
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from .redact import Redactor
 
-ID_BYTES = 10
+ID_DIGITS = 20
 """80 bits: with a thousand million rows the chance that any two share an id is 4 in ten million. An id does not
 compress, and is a quarter of what a record takes on disk."""
 
@@ -47,7 +48,12 @@ class Gate:
         self._admit = admit
         self.redactor = redactor
         self._row_key = blake2b(b"row id", key=key, digest_size=32).digest()
-        self._request_key = blake2b(b"request id", key=key, digest_size=32).digest()
+        request_key = blake2b(b"request id", key=key, digest_size=32).digest()
+        self._request_keys = {
+            (signal, encoding): request_key + f"{signal}/{encoding}".encode()
+            for signal in Signal
+            for encoding in Encoding
+        }
         self._filler = RowFiller(redactor)
         self._judges = {signal: Judge(signal, redactor) for signal in Signal}
         self._tags = {signal: tags(signal) for signal in Signal}
@@ -55,9 +61,7 @@ class Gate:
 
     def request_id(self, request: RawRequest) -> str:
         """Name of a request: a retried one is byte-identical and gets the same name. 32 hex digits."""
-        digest = blake2b(f"{request.signal}/{request.encoding}/".encode(), key=self._request_key, digest_size=16)
-        digest.update(request.body)
-        return digest.hexdigest()
+        return hmac.digest(self._request_keys[request.signal, request.encoding], request.body, "sha256").hex()[:32]
 
     def sanitize(self, batch: Batch, request_id: str) -> SanitizedBatch:
         """Make the rows that may be kept."""
@@ -76,7 +80,7 @@ class Gate:
         fill = {Signal.LOGS: filler.log, Signal.METRICS: filler.metric, Signal.TRACES: filler.span}[signal]
         envelope = dumps([group.resource, group.scope])
         shared, fallback = self._shared(envelope, group, signal)
-        hasher = blake2b(envelope, key=self._row_key, digest_size=ID_BYTES)
+        hasher = sha256(self._row_key + envelope)  # processors have it: half the time of BLAKE2b
         scope_name = str(group.scope.get("name", ""))
         judge = self._judges[signal]
         stamp = None
@@ -143,10 +147,10 @@ def _row_id(hasher: Any, record: dict[str, Attribute], raws: list[bytes], seen: 
     """
     digest = hasher.copy()
     digest.update(b"\0".join([dumps(record), *raws]))
-    row_id: str = digest.hexdigest()
+    row_id: str = digest.hexdigest()[:ID_DIGITS]
     ordinal = seen.get(row_id, 0)
     seen[row_id] = ordinal + 1
     if ordinal:
         digest.update(b"#%d" % ordinal)
-        row_id = digest.hexdigest()
+        row_id = digest.hexdigest()[:ID_DIGITS]
     return row_id

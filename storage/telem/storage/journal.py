@@ -280,6 +280,8 @@ def _judge(data: bytes, start: int, at: int, end: int) -> tuple[int, Commit | No
         crc = int(said["crc"])
     except (ValueError, KeyError, TypeError):
         return start, None
+    if zlib.crc32(data[start:at]) == crc:
+        return start, commit
     first = at
     for _ in range(commit.rows):
         if first <= start:
