@@ -69,6 +69,16 @@ def test_only_one_file_imports_grpc() -> None:
     assert found == {"agent/telem/agent/grpc.py"}
 
 
+def test_every_process_of_ours_begins_without_the_modules_of_the_users_folder() -> None:
+    """`-m` looks there first, unless `-P` goes before it."""
+    for path in FILES:
+        for node in ast.walk(ast.parse(text_of(path))):
+            if isinstance(node, ast.List | ast.Tuple | ast.Call):
+                items = node.args if isinstance(node, ast.Call) else node.elts
+                said = [item.value if isinstance(item, ast.Constant) else None for item in items]
+                assert "-m" not in said or said[said.index("-m") - 1] == "-P", f"{path}:{node.lineno}"
+
+
 @pytest.mark.parametrize(
     ("module", "absent"),
     [

@@ -8,17 +8,19 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.daemons import LiveDaemon, telem, wait_for
+from tests.daemons import LiveDaemon, clean_env, telem, wait_for
 from tests.otlp import numbered
 from tests.wire import ask
 
 from telem.agent import control
 from telem.agent.errors import AgentError
-from telem.storage.layout import Layout
+from telem.sanitize.records import Signal
+from telem.storage.layout import SEED_NAME, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,9 +53,32 @@ def test_start_returns_when_data_is_accepted_and_says_where(started: Path) -> No
 
 
 def numbered_logs() -> bytes:
-    from telem.sanitize.records import Signal
-
     return numbered(Signal.LOGS, "a")
+
+
+def test_modules_of_the_folder_it_is_started_in_are_not_imported(home: Path, tmp_path: Path) -> None:
+    """A project may have a `queue.py`; nothing of it is run."""
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in ("asyncio", "grp", "json", "logging", "pyarrow", "queue", "telem"):
+        (project / f"{name}.py").write_text("raise SystemExit('code of the folder was run')\n")
+    command = [sys.executable, "-P", "-m", "telem"]
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        asked = [*command, *arguments, "--home", str(home)]
+        return subprocess.run(asked, cwd=project, capture_output=True, text=True, check=False, env=clean_env())
+
+    done = run("start", *PORTS)
+    try:
+        assert done.returncode == 0, done.stderr
+        running = control.find(Layout(home))
+        assert running
+        assert ask(int(running.endpoints["otlp_http"].rpartition(":")[2]), numbered_logs()).status == 200
+        done = run("compact")
+        assert done.returncode == 0, done.stderr
+        assert {path.name for path in Layout(home).parquet(Signal.LOGS).rglob("*.parquet")} > {SEED_NAME}
+    finally:
+        run("stop")
 
 
 def test_a_second_start_changes_nothing_and_succeeds(started: Path) -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import select
 import signal
-import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from telem.storage.disk import Disk
 
 from .errors import AgentError
+from .interpreter import PYTHON
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ def start(arguments: list[str], layout: Layout) -> dict[str, Any]:
     descriptor = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as output, os.fdopen(reading, "rb") as ready:
         process = subprocess.Popen(
-            [sys.executable, "-m", "telem", *arguments, "--ready-fd", str(writing)],
+            [*PYTHON, "telem", *arguments, "--ready-fd", str(writing)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

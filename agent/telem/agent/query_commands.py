@@ -20,6 +20,7 @@ from telem.queries.table import Problem, QueryError
 
 from . import asking
 from .errors import AgentError
+from .interpreter import PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,7 +164,7 @@ def _publish(config: Config) -> None:
 
     cutoff = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
     job = orjson.dumps({"job": "publish", "home": str(config.home), "cutoff": cutoff})
-    command = [sys.executable, "-m", "telem.storage.worker"]
+    command = [*PYTHON, "telem.storage.worker"]
     done = subprocess.run(command, input=job, capture_output=True, check=False)
     if not config.layout.script.exists():
         raise AgentError(f"the views could not be written: {done.stdout.decode(errors='replace').strip()}")

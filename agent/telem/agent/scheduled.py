@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from .interpreter import PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,8 +58,7 @@ class Reporter:
 
     async def _make(self, kind: str, when: str) -> None:
         command = [
-            sys.executable,
-            "-m",
+            *PYTHON,
             "telem",
             "report",
             kind,

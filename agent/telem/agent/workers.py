@@ -8,6 +8,8 @@ import os
 import sys
 from typing import Any
 
+from .interpreter import PYTHON
+
 WORKER_TIMEOUT_S = 900.0
 
 
@@ -25,7 +27,7 @@ The last one is for DuckDB's own allocator, which it has on Linux."""
 def give_memory_back() -> None:
     """Begin this command anew as one that does so too: for a process of the command line that has done nothing yet."""
     if not MEMORY.items() <= os.environ.items():
-        os.execve(sys.executable, [sys.executable, "-m", "telem", *sys.argv[1:]], {**os.environ, **MEMORY})
+        os.execve(sys.executable, [*PYTHON, "telem", *sys.argv[1:]], {**os.environ, **MEMORY})
 
 
 class WorkerError(RuntimeError):
@@ -39,8 +41,7 @@ async def run_jobs(jobs: list[dict[str, Any]], timeout_s: float = WORKER_TIMEOUT
         WorkerError: the worker itself died; how far it got is not known.
     """
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
+        *PYTHON,
         "telem.storage.worker",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,

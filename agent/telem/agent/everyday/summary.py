@@ -10,13 +10,13 @@ import asyncio
 import contextlib
 import logging
 import math
-import sys
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from telem.agent.interpreter import PYTHON
 from telem.sanitize.records import Signal
 from telem.storage.inventory import sizes
 
@@ -146,7 +146,7 @@ class Summary:
 
     async def _ask_store(self) -> bytes:
         before_us = time.time_ns() // 1000
-        command = [sys.executable, "-m", "telem.agent.everyday.seed", str(self._layout.home), str(before_us)]
+        command = [*PYTHON, "telem.agent.everyday.seed", str(self._layout.home), str(before_us)]
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
@@ -212,8 +212,7 @@ async def _alert(budgets: budget.Budgets, standing: budget.Standing) -> None:
     }
     what = {"command": budgets.command, "webhook": budgets.webhook, "words": words}
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
+        *PYTHON,
         "telem.agent.everyday.alert",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,

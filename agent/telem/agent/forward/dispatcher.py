@@ -9,11 +9,11 @@ import asyncio
 import json
 import logging
 import random
-import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from telem.agent.interpreter import PYTHON
 from telem.storage.sequence import stamp
 
 from . import destinations
@@ -139,8 +139,7 @@ class Dispatcher:
 
     async def _process(self, name: str) -> dict[str, Any]:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
+            *PYTHON,
             "telem.agent.forward.worker",
             str(self._layout.home),
             name,

@@ -14,13 +14,13 @@ import contextlib
 import logging
 import os
 import shutil
-import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from telem.agent.config import SETTINGS, without_settings
 from telem.agent.errors import AgentError
+from telem.agent.interpreter import PYTHON
 from telem.storage.layout import Layout
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Houses:
         output = os.open(said_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             house.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "telem", "run", "--home", str(house.home), "--sockets", str(house.sockets),
+                *PYTHON, "telem", "run", "--home", str(house.home), "--sockets", str(house.sockets),
                 "--accept-row-ids", "1", "--ready-fd", str(writing), "--parent-fd", "0", *self._flags,
                 stdin=asyncio.subprocess.PIPE, stdout=output, stderr=output,
                 pass_fds=(writing,), env=without_settings(os.environ),

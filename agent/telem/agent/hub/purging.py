@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from aiohttp import web
 
 from telem.agent import body
 from telem.agent.config import without_settings
+from telem.agent.interpreter import PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ class Purging:
         home = self._home_of(member.id)
         if not home.exists():
             return _text(HTTPStatus.NOT_FOUND, "nothing of yours has come here")
-        command = [sys.executable, "-m", "telem", "purge", "--home", str(home), "--yes", "--json", *wanted]
+        command = [*PYTHON, "telem", "purge", "--home", str(home), "--yes", "--json", *wanted]
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,

@@ -16,6 +16,7 @@ import click
 import orjson
 
 from telem.agent.errors import AgentError
+from telem.agent.interpreter import PYTHON
 
 SCHEMA = 1
 TIMEOUT_S = 60
@@ -73,9 +74,9 @@ def available(index_url: str = "") -> list[str]:
 
 def _pip() -> list[str]:
     """A pip that installs into this environment, or pipx's."""
-    done = subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False)
+    done = subprocess.run([*PYTHON, "pip", "--version"], capture_output=True, check=False)
     if done.returncode == 0:
-        return [sys.executable, "-m", "pip"]
+        return [*PYTHON, "pip"]
     pipx = shutil.which("pipx")
     if pipx:
         return [pipx, "runpip", "telem-agent"]

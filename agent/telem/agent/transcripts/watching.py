@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from telem.agent.interpreter import PYTHON
 from telem.storage.disk import Disk
 
 from .folders import PROJECTS, SUFFIX, config_folders
@@ -83,7 +83,7 @@ class Watch:
         return (folders, str(said.get("content", "none"))) if folders else None
 
     async def _import(self, folders: list[Path], content: str) -> None:
-        command = [sys.executable, "-m", "telem", "import", "claude", "--home", str(self._config.home), "--json"]
+        command = [*PYTHON, "telem", "import", "claude", "--home", str(self._config.home), "--json"]
         command += ["--content", content, "--background", *map(str, folders)]
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
