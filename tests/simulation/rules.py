@@ -116,6 +116,9 @@ RULES: dict[str, Broken] = {
         catalog.publish,
         ("disk.publish(temporary,", 'disk.write(layout.script, f"{header}-- 0\\n".encode()); disk.publish(temporary,'),
     ),
+    "the script says nothing of a catalog that is being replaced": edited(
+        catalog.publish, ("if layout.script.exists():", "if False:")
+    ),
     # closing, giving up, removing
     "the files of new totals are there before they are in force": edited(
         closing.close, ("_write_version(layout, before", f"{_WRITE_NEW}; _write_version(layout, before")
@@ -161,6 +164,7 @@ SCENES: dict[str, scenes.Scene] = {
     "a worker looks anew which segments are in Parquet": scenes.COMPACTING,
     "what takes the place of other files is in the manifest before": scenes.PURGING,
     "the script that says what the catalog holds is written after it": scenes.PUBLISHING,
+    "the script says nothing of a catalog that is being replaced": scenes.TO_AND_FRO,
     "the files of renewed totals are there before they are in force": scenes.GIVING_UP,
     "a day goes after its segments do": scenes.LATE,
     "what goes is listed before": scenes.REMOVING,

@@ -104,6 +104,14 @@ class Played(World):
     def _resume(self) -> None:
         """Not by itself, as in other worlds."""
 
+    def _back(self) -> None:
+        self.clock.jump(-DAY_S * 400)
+        self._start()
+
+    def _forth(self) -> None:
+        self.clock.jump(DAY_S * 400)
+        self._start()
+
     def _heal(self) -> None:
         self.system.plan = Plan()
 
@@ -133,6 +141,7 @@ UNPUBLISHED = Scene(
     cut=True,
 )
 PUBLISHING = Scene((*_STORED, DAY_S, "tick"), "kill", range(1, 30), during="publish", nth=2)
+TO_AND_FRO = Scene((*_STORED, "back", "compact", "heal", "forth", "compact"), "EIO", range(1, 12), 40, "publish", 2)
 GIVING_UP = Scene(_GIVEN_UP, "kill", range(1, 16), during="give up")
 REMOVING = Scene(_REMOVED, "kill", range(1, 48, 2), during="remove")
 LATE = Scene(

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 STORAGE_VERSION = "v1.0.0"
 """DuckDB 2.0's default format opens in no 1.x shell, and the shell on PyPI is 1.5; this one opens in all from 1.0."""
 
+UNFINISHED = "-- (the catalog is being replaced)\n"
+"""In the place of the digest; who reads the script with `duckdb -init` has the new views already."""
+
 
 def publish(layout: Layout, disk: Disk, cutoff: str) -> bool:
     """Write the catalog if its views have changed, and the seeds its globs need. Returns whether it was written."""
@@ -42,7 +45,8 @@ def publish(layout: Layout, disk: Disk, cutoff: str) -> bool:
     statements = list(catalog_sql(layout, cutoff, in_force, imported=layout.transcripts.exists()))
     text = "\n".join(f"{statement};" for statement in statements) + "\n"
     digest = hashlib.sha256(text.encode()).hexdigest()
-    header = f"-- Views over the telemetry, for: duckdb -init {layout.script.name}\n-- {digest}\n"
+    title = f"-- Views over the telemetry, for: duckdb -init {layout.script.name}\n"
+    header = f"{title}-- {digest}\n"
     if _is_current(layout, header):
         return False
     if layout.rollups.is_dir():
@@ -52,6 +56,8 @@ def publish(layout: Layout, disk: Disk, cutoff: str) -> bool:
     temporary.unlink(missing_ok=True)
     _write(temporary, statements)
     _set_aside(layout.catalog.with_name(f"{layout.catalog.name}.wal"))
+    if layout.script.exists():
+        disk.write(layout.script, f"{title}{UNFINISHED}{text}".encode())
     disk.publish(temporary, layout.catalog)
     size = f"-- {layout.catalog.name} was written with {layout.catalog.stat().st_size} bytes\n"
     disk.write(layout.script, f"{header}{size}{text}".encode())
@@ -62,6 +68,8 @@ def publish(layout: Layout, disk: Disk, cutoff: str) -> bool:
 def _is_current(layout: Layout, header: str) -> bool:
     """The script is written last: when it says this digest, the catalog has these views.
 
+    It says none while the catalog is replaced: were that to end halfway and the views to become again what they had
+    been before, the old script would speak of another catalog.
     Unless it has become much smaller: a shell that opens one that was deleted makes an empty one in its place.
     """
     try:
