@@ -27,7 +27,7 @@ def test_gate_says_which_literals_stand_in_a_text(engine: Engine) -> None:
 @in_engine
 def test_gate_asks_for_a_pattern_only_where_the_text_has_what_it_needs(engine: Engine) -> None:
     numbers = Mark("[0-9]-[0-9]", pattern=True, ignore_case=False, needs="0000")
-    colons = Mark("a:b", pattern=True, ignore_case=False, needs=":::")
+    colons = Mark("a:b::", pattern=True, ignore_case=False, needs=":::")
     gate = engine.gate([numbers, colons])
     assert set(gate(flatten("1-2 and 34, a:b:"))) == {0}
     assert set(gate(flatten("1-2, a:b::"))) == {1}

@@ -76,6 +76,14 @@ OTHERWISE = re.compile(r"[ \t]*(?:\|\||\?\?|or|\?:)[ \t]*(?=\\*[\"'`])", re.ASCI
 """`process.env.API_KEY || "…"`"""
 ATOM = re.compile(r"(?P<comma>,[ \t]{0,8}(?=\\*[\"']))", re.ASCII)
 """What stands behind `:api_token` in Elixir and Ruby."""
+SOON = r"=:<>|\x7f \t?+!{\x1b*"
+OPENS = r"\([ \t]*[\\\"'`]|,[ \t]*[\\\"'`]"
+BEGINS = (
+    rf"(?:[{SOON}]|->|[\"'`]?\\t|{OPENS}|[\\\"'`\])}}]+(?:[{SOON}_-]|{OPENS})|"
+    r"[\\\"',\r\n][\\\"',\r\nnrt \t]*(?:[a-z]+:)?[Vv]alue)"
+)
+"""How all begins that `SEPARATOR` and `ATOM` fit, and little else."""
+MAY_BEGIN = re.compile(BEGINS, re.ASCII).match
 QUOTE = re.compile(r"(?:[bBrRfFuUN@$]{0,2})(\\{0,7})([\"'`])", re.ASCII)
 BARE = re.compile(r"(?:[^\s\"'`\\<\x1b\x00]++|\\(?![nrtu\"'/\\`])|<(?!/))+", re.ASCII)
 PAIR_BEGINS = re.compile(r"[&;,|)\]}<]")
@@ -186,6 +194,11 @@ def _classify(name: str) -> str:
     return kinds[0] if kinds else "weak" if words[-1] in lists.weak else ""
 
 
+def gate(words: str) -> str:
+    """Return a pattern for names that hold one of the words, before what may be a separator."""
+    return rf"(?i:{words})(?:[A-Z0-9_.-][A-Za-z0-9_.-]*)?{BEGINS}"
+
+
 def assignments(rule: Rule, rank: int, engine: Engine, effort: Effort) -> Callable[[Flat], Iterable[Span]]:
     """Find the values of names that promise a secret."""
     words = engine.finder(rule.pattern, ignore_case=True, whole=True)
@@ -194,13 +207,15 @@ def assignments(rule: Rule, rank: int, engine: Engine, effort: Effort) -> Callab
         text, done = flat.text, 0
         budget = READ_TIMES_MAX * len(text) + VALUE_CHARS_MAX
         for (at, end), *_ in words(flat):
-            effort.left -= NAME_UNITS
-            if effort.left < 0:
-                return
             if at < done:
                 continue
             start, stop = _name(text, at, end)
             done = stop
+            if not MAY_BEGIN(text, stop):
+                continue
+            effort.left -= NAME_UNITS
+            if effort.left < 0:
+                return
             if text[start - len(MARKER_BEGINS) : start] == MARKER_BEGINS:
                 continue  # the name of a rule
             kind = secret_class(text[start:stop].replace(" ", "_"))

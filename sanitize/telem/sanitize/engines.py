@@ -92,6 +92,8 @@ class Mark(NamedTuple):
     """Literals of which one stands wherever the pattern fits: `re` looks for them first."""
     strict: bool = False
     """Whether its rule might find something where the pattern does not fit."""
+    quick: Callable[[Flat], object] | None = None
+    """What `re` asks instead of the pattern, if there is something."""
 
     def source(self) -> str:
         """Return the mark as a pattern."""
@@ -217,8 +219,9 @@ class Pure:
                 anywhere.setdefault(literal.lower(), []).append(i)
         everywhere = _Words(anywhere)
         patterns: dict[str, list[tuple[Callable[[str], object], int]]] = {}
+        quick = [(mark.quick, i) for i, mark in enumerate(marks) if mark.quick]
         for i, mark in enumerate(marks):
-            if mark.pattern and not mark.triggers:
+            if mark.pattern and not mark.triggers and not mark.quick:
                 patterns.setdefault(mark.needs, []).append((re.compile(mark.source(), re.ASCII).search, i))
         groups = [(_enough(needs) if needs else None, pairs) for needs, pairs in patterns.items()]
         doubtful = {
@@ -239,6 +242,7 @@ class Pure:
             for enough, pairs in groups:
                 if enough is None or enough(flat.data):
                     found.update(i for search, i in pairs if search(text))
+            found.update(i for fits, i in quick if fits(flat))
             return found
 
         return look
@@ -289,7 +293,7 @@ class Linear:
     name = "re2"
 
     def gate(self, marks: list[Mark]) -> Gate:
-        """Build several sets: one for each need, and one for patterns that count far.
+        """Build three sets: of most; of what needs digits, which most texts lack; of what counts far or needs else.
 
         Each step of one set visits a state that stands for the steps of all its members. On texts seen for the first
         time, which is all that counts, one set of everything took 14 µs a value; these take 3.
@@ -297,8 +301,10 @@ class Linear:
         digits = min((mark.needs for mark in marks if mark.needs[:1] == "0"), default="")
         groups: dict[tuple[str, bool], list[int]] = {}
         for i, mark in enumerate(marks):
-            needs = digits if mark.needs[:1] == "0" else mark.needs
-            groups.setdefault((needs, mark.pattern and not needs and counts_far(mark.text)), []).append(i)
+            needs = digits if mark.needs[:1] == "0" else ""
+            groups.setdefault(
+                (needs, not needs and mark.pattern and (mark.needs != "" or counts_far(mark.text))), []
+            ).append(i)
         sets = [(_enough(needs) if needs else None, *self._set(marks, owners)) for (needs, _), owners in groups.items()]
 
         def look(flat: Flat) -> Collection[int]:

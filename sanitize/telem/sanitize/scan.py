@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from .assign import MARKER as RULE_MARKER
 from .assign import MARKER_BEGINS, assignments
+from .assign import gate as name_gate
 from .detect import cookies, private_keys
 from .effort import (
     BEGINNING_UNITS,
@@ -31,11 +32,11 @@ from .effort import (
     is_short,
     place_units,
 )
-from .engines import RUN, RUN_CHARS_MIN, RUNS, Engine, Mark, best_engine, full_match, linear_pattern, whole_words
+from .engines import RUN, RUN_CHARS_MIN, RUNS, Engine, Mark, best_engine, full_match, linear_pattern
 from .flat import Flat, Span, flatten, merge, starts_word
 from .known import KnownValues
 from .pseudonym import STAND_IN, Pseudonyms, is_stand_in
-from .unwrap import views
+from .unwrap import WRAPPED, is_wrapped, views
 from .validators import VALIDATORS, entropy_high
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ class Scanner:
         self._finds: dict[int, Find] = {}
         marks, self._owners = _marks(self.rules)
         self._gate = self.engine.gate(marks)
+        self._wrapped = len(marks) - 1
         self._effort = Effort()
         self._places = _places(self.rules, marks, self._owners)
         self._allow = frozenset(allow)
@@ -200,11 +202,13 @@ class Scanner:
 
     def _found(self, text: str, limit: int) -> list[Span]:
         flat = flatten(text)
-        found = self._look(flat, limit, TEXT)
-        for view in views(flat):
+        marks = self._gate(flat)
+        found = self._look(flat, marks, limit, TEXT)
+        for view in views(flat) if self._wrapped in marks else ():
             if len(found) < limit:
                 self._effort.left -= len(view.ats) // 2  # each escape is a piece, and so is what stands before it
-                found += [view.back(span) for span in self._look(view.flat, limit - len(found), VIEW)]
+                inner = self._look(view.flat, self._gate(view.flat), limit - len(found), VIEW)
+                found += map(view.back, inner)
         if self._known is not None:
             found += [Span(start, end, KNOWN_VALUE, "", -1) for start, end in self._known.spans(text)]
         return found
@@ -225,26 +229,25 @@ class Scanner:
         """Tell whether a short value of a harmless shape is a token all the same; looks with the token rules only."""
         flat = flatten(text)
         self.start(text)
-        return any(True for i in self._triggered(flat) if self.rules[i].find == "token" for _ in self._find(i)(flat))
+        triggered = self._triggered(flat, self._gate(flat))
+        return any(True for i in triggered if self.rules[i].find == "token" for _ in self._find(i)(flat))
 
-    def _look(self, flat: Flat, limit: int, units: int) -> list[Span]:
+    def _look(self, flat: Flat, marks: Collection[int], limit: int, units: int) -> list[Span]:
         found: list[Span] = []
         effort = self._effort
         effort.left -= units
-        for index in self._triggered(flat):
+        for index in self._triggered(flat, marks) if marks else self._always:
             find = self._finds.get(index) or self._find(index)
             found.extend(islice(find(flat), limit - len(found)))
             if effort.left < 0:
                 break
-        effort.left -= FINDING * len(found)
+        if found:
+            effort.left -= FINDING * len(found)
         if effort.left < 0:
             raise TooMuch
         return found
 
-    def _triggered(self, flat: Flat) -> set[int]:
-        marks = self._gate(flat)
-        if not marks:
-            return self._always
+    def _triggered(self, flat: Flat, marks: Collection[int]) -> set[int]:
         if self._effort.watched:
             self._watch(flat, marks)
         triggered = {owner for mark in marks for owner in self._owners[mark]}
@@ -299,10 +302,11 @@ def marker(rule: str) -> str:
 
 
 def _marks(rules: tuple[Rule, ...]) -> tuple[list[Mark], list[list[int]]]:
+    """Return the marks and the rules of each; the last is of no rule, and says that the text may be wrapped."""
     owners: dict[Mark, list[int]] = {}
     for index, rule in enumerate(rules):
         # A gate of its own stands for the triggers, where they are too short or too common to gate with.
-        gate = rule.gate or (whole_words(rule.pattern) if rule.find == "detector" and rule.pattern else "")
+        gate = rule.gate or (name_gate(rule.pattern) if rule.find == "detector" and rule.pattern else "")
         if gate:
             triggers = rule.triggers if rule.find != "token" or not any(map(str.isalpha, rule.triggers)) else ()
             strict = rule.find == "token" or (rule.find == "pattern" and is_short(gate))
@@ -313,7 +317,8 @@ def _marks(rules: tuple[Rule, ...]) -> tuple[list[Mark], list[list[int]]]:
             in_run = _is_in_run(rule, trigger)
             mark = Mark(trigger, pattern=False, ignore_case=rule.ignore_case, in_run=in_run)
             owners.setdefault(mark, []).append(index)
-    return list(owners), list(owners.values())
+    wrapped = Mark(WRAPPED, pattern=True, ignore_case=False, quick=is_wrapped)
+    return [*owners, wrapped], [*owners.values(), []]
 
 
 def _is_in_run(rule: Rule, trigger: str) -> bool:

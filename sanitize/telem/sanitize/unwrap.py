@@ -9,7 +9,7 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from .flat import Flat, Span
@@ -67,19 +67,23 @@ class View(NamedTuple):
         return start, end or start + 1
 
 
-def views(flat: Flat) -> Iterable[View]:
-    """Return the readings of the text that differ from the text."""
-    text, mapped = flat.text, flat.data.translate(RUN_BYTES)
-    escaped = "\\" in text or "%" in text or "&" in text or "\x1b" in text
-    return _views(flat, mapped, escaped=escaped) if escaped or RUN in mapped else ()
-
-
-def _views(flat: Flat, mapped: bytes, *, escaped: bool) -> Iterator[View]:
+def is_wrapped(flat: Flat) -> bool:
+    """Tell whether there may be another reading, by quicker ways than `WRAPPED` is in `re`."""
     text = flat.text
-    if escaped:
-        for start, end in _windows(text, _escapes(text)):
-            yield _unescaped(text, start, end)
-    for start, end in _runs(flat.data, mapped):
+    escaped = "\\" in text or "%" in text or "&" in text or "\x1b" in text
+    return (escaped and next(_escapes(text), None) is not None) or RUN in flat.data.translate(RUN_BYTES)
+
+
+def views(flat: Flat) -> Iterator[View]:
+    """Return the readings of the text that differ from the text."""
+    text = flat.text
+    if escapes := list(_escapes(text)):
+        starts = [escape.start() for escape in escapes]
+        for start, end in _windows(text, escapes):
+            first, last = bisect_left(starts, start), bisect_left(starts, end)
+            last -= last > first and escapes[last - 1].end() > end
+            yield _unescaped(text, start, end, escapes[first:last])
+    for start, end in _runs(flat.data, flat.data.translate(RUN_BYTES)):
         # The second try is for a run that begins with the n of a newline escape, or the third for 0x.
         for at in (start, start + 1, start + 2) if text[start : start + 2] == "0x" else (start, start + 1):
             decoded = _decoded(text[at:end])
@@ -101,7 +105,7 @@ def _escapes(text: str) -> Iterator[re.Match[str]]:
 
 RUN_BYTES = bytes(1 if chr(c) in BASE64 else 0 for c in range(256))
 RUN = b"\x01" * RUN_CHARS_MIN
-"""Bytes mapped to two values show the long runs of base64 faster than any pattern."""
+"""Bytes mapped to two values show the long runs of base64 faster than any pattern of `re`."""
 
 
 def _runs(data: bytes, mapped: bytes) -> Iterator[tuple[int, int]]:
@@ -114,7 +118,7 @@ def _runs(data: bytes, mapped: bytes) -> Iterator[tuple[int, int]]:
         at = mapped.find(RUN, end)
 
 
-def _windows(text: str, escapes: Iterator[re.Match[str]]) -> Iterator[tuple[int, int]]:
+def _windows(text: str, escapes: Iterable[re.Match[str]]) -> Iterator[tuple[int, int]]:
     """Return the parts of the text around its escapes, from blank to blank: a large text is not copied whole."""
     start = end = -1
     for escape in escapes:
@@ -139,12 +143,12 @@ def _blank_after(text: str, at: int) -> int:
     return min([place for place in found if place >= 0], default=min(len(text), at + 2 * WINDOW_CHARS))
 
 
-def _unescaped(text: str, start: int, end: int) -> View:
+def _unescaped(text: str, start: int, end: int, escapes: Iterable[re.Match[str]]) -> View:
     pieces: list[str] = []
     ats: list[int] = []
     origins: list[tuple[int, int]] = []
     at, size = start, 0
-    for match in ESCAPE.finditer(text, start, end):
+    for match in escapes:
         plain = _plain(match)
         first, last = match.span()
         pieces += (text[at:first], plain)
@@ -179,6 +183,13 @@ FIRST_OF_FOUR = "CDGIJKLMNOPQRSTUVWXYZabcdef"
 FIRST_OF_TWO = "01234567"
 """What every fourth character of base64 is, and every second one of hex, where what it holds is text."""
 HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+
+_ANY = "[A-Za-z0-9+/_-]"
+WRAPPED = (
+    rf"{ESCAPE.pattern}|(?:^|[^A-Za-z0-9+/_-])(?:{_ANY}?|0x)"
+    rf"(?:(?:[{FIRST_OF_FOUR}]{_ANY}{{3}}){{{RUN_CHARS_MIN // 4}}}|(?:[{FIRST_OF_TWO}]{_ANY}){{{RUN_CHARS_MIN // 2}}})"
+)
+"""What stands in a text of which there is another reading: an escape, or a run that may be base64 or hex of a text."""
 
 
 def _decoded(run: str) -> Flat | None:
