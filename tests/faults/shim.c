@@ -16,7 +16,8 @@
 void take_note(int descriptor); /* power.c */
 
 /* The last three: seconds by which the monotonic clock of one process is ahead, which process that is, and how often
-   it has waited for something since then. */
+   its main thread has waited since then with nothing to do. Other threads have loops of their own, and wait while it is
+   behind. */
 enum { CLOCK_OFF_S, SYNC_US, SYNC_ERRNO, PASSED_S, SYNCS_LIE, AHEAD_S, AHEAD_PID, WAITED, NUMBERS };
 
 static volatile long long *said;
@@ -89,7 +90,7 @@ int epoll_wait(int epoll, struct epoll_event *events, int most, int timeout) {
     long long end = now_ms() + timeout;
     for (;;) {
         int step = is_ahead() && timeout > 0 ? 1 : timeout;
-        if (is_ahead()) said[WAITED]++;
+        if (is_ahead() && timeout > 0 && syscall(SYS_gettid) == self) said[WAITED]++;
         int found = syscall(SYS_epoll_pwait, epoll, events, most, step, 0, 8);
         if (found || step == timeout || now_ms() >= end) return found;
     }

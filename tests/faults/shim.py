@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
@@ -39,7 +38,8 @@ class Shim:
         path = folder / "shim.said"
         path.write_bytes(bytes(8 * NUMBERS))
         with path.open("r+b") as file:
-            self._said = mmap.mmap(file.fileno(), 8 * NUMBERS)
+            self._said = memoryview(mmap.mmap(file.fileno(), 8 * NUMBERS)).cast("q")
+        # Each is written at once: `struct.pack_into` clears it first, and whoever looked then lived in another time.
         self.env = {"LD_PRELOAD": str(library), "TELEM_TEST_SHIM": str(path)}
 
     def clock(self, off_s: int) -> None:
@@ -68,7 +68,7 @@ class Shim:
         self._put(6, pid)
 
     def waited(self) -> int:
-        """How often that process has waited for something since then, a millisecond each."""
+        """How often that process has waited since then, with nothing to do, a millisecond each."""
         return self._get(7)
 
     def now_s(self) -> float:
@@ -76,7 +76,7 @@ class Shim:
         return time.time() + self._get(0) + self._get(3)
 
     def _put(self, at: int, value: int) -> None:
-        struct.pack_into("q", self._said, at * 8, value)
+        self._said[at] = value
 
     def _get(self, at: int) -> int:
-        return int(struct.unpack_from("q", self._said, at * 8)[0])
+        return self._said[at]

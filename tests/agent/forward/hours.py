@@ -20,7 +20,7 @@ STEP_S = 4.0
 
 PATIENCE_S = 1200.0
 FORWARDING = b"telem.agent.forward.worker"
-WORKERS = (FORWARDING, b"telem.storage.worker")
+WORKERS = (FORWARDING, b"telem.storage.worker", b"telem.agent.everyday.seed")
 
 
 class Hours:
@@ -54,8 +54,9 @@ class Hours:
         self._thread.join()
 
     def _pass(self) -> None:
-        waited = 0
+        since = 0
         while not self._done.is_set():
+            waited = self._shim.waited()  # before we look for workers: what it started before it waited is seen
             there = children(self._pid)
             for pid in there - self._known.keys():
                 self._known[pid] = said_by(pid)
@@ -64,8 +65,10 @@ class Hours:
             self.ended_s += [self.now_s() for pid in self._known.keys() - there if FORWARDING in self._known[pid]]
             self._known = {pid: said for pid, said in self._known.items() if pid in there}
             under_way = any(worker in said for worker in WORKERS for said in self._known.values())
-            if not under_way and self._shim.waited() >= waited + 2:  # it has looked at the clock, and waits
-                waited = self._shim.waited()
+            if under_way:
+                since = waited
+            elif waited >= since + 2:  # it has looked at the clock, has done what was due, and waits
+                since = waited
                 self._ahead_s += STEP_S
                 self._shim.ahead(self._pid, self._ahead_s)
             time.sleep(0.001)
