@@ -90,6 +90,7 @@ EXPECTED_OF_REQUESTS = (DecodeError, BodyError, BusyError, OSError)
 
 HINTS = {
     "LockedError": "Stop it with: telem-agent stop",
+    "DestinationError": "What a destination may be told: telem-agent forward add --help",
     "ConfigError": "The settings and their defaults: telem-agent settings",
     "PolicyError": "Mend the file, or move it away to use the shipped policy alone.",
     "DiskFullError": "Free some space; the daemon goes on by itself.",

@@ -59,6 +59,7 @@ def forward() -> None:
 @click.option("--password-file", help="ClickHouse: file that holds the user's password.")
 @click.option("--no-create", is_flag=True, help="ClickHouse: do not make tables that are missing.")
 @click.option("--aggregates-only", is_flag=True, help="Only totals of finished days leave, never a row.")
+@click.option("--paused", is_flag=True, help="Nothing leaves before `resume`, so that `preview` can be read first.")
 @_as_json
 def add(config: Config, name: str, as_json: bool, **chosen: Any) -> None:
     """Add a destination. It begins with what is stored, unless --since says otherwise; `preview` shows it first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,11 +35,11 @@ RETRY_WAIT_S = 25.0
 
 
 def add(config: Config, name: str, chosen: Mapping[str, Any], *, as_json: bool) -> None:
-    """Write a destination's file.
+    """Write a destination's file. With `paused` nothing leaves before `resume`.
 
     Raises:
         AgentError: there is one of this name.
-        ConfigError: it cannot be used.
+        DestinationError: it cannot be used, or a file that it names cannot be read.
     """
     layout = config.layout
     if name in destinations.names(layout):
@@ -46,17 +47,34 @@ def add(config: Config, name: str, chosen: Mapping[str, Any], *, as_json: bool) 
             f"there is a destination {name!r} already", f"Edit {layout.forward / name}.toml, or remove it."
         )
     values = {key: value for key, value in chosen.items() if value not in (None, "", (), False)}
+    paused = values.pop("paused", False)
     if values.pop("no_create", False):
         values["create"] = False
     if "signals" in values:
         values["signals"] = tuple(word.strip() for word in values["signals"].split(","))
     if values.get("since") == "now":
         values["since"] = datetime.now(UTC).isoformat(timespec="seconds")
-    path = destinations.write(layout, Disk(), Destination(name, **values))
+    destination = destinations.check(destinations.located(Destination(name, **values), Path.cwd()))
+    destinations.check_files(destination)
+    if paused:
+        Cursor(layout, Disk(), name).pause("paused by its owner")
+    path = destinations.write(layout, Disk(), destination)
     if as_json:
         _print({"name": name, "file": str(path)})
         return
     click.echo(f"{name} is a destination now, described in {path}", err=True)
+    _say_what_is_missing(layout, destination, paused=paused)
+
+
+def _say_what_is_missing(layout: Layout, one: Destination, *, paused: bool) -> None:
+    if one.kind == "hub" and not (one.token_file or one.token_env or one.header_file):
+        click.echo("It has no token, and a hub lets nobody in without: --token-file", err=True)
+    if paused:
+        click.echo(
+            f"Nothing leaves before: telem-agent forward resume {one.name}\n"
+            f"What would leave:      telem-agent forward preview {one.name}",
+            err=True,
+        )
     if control.find(layout) is None:
         click.echo("Nothing is sent until the daemon runs: telem-agent start", err=True)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
+from telem.agent.cli import cli
 from telem.agent.config import ConfigError
+from telem.agent.errors import USAGE_STATUS
 from telem.agent.forward import destinations
 from telem.agent.forward.destinations import Destination
 from telem.storage.disk import Disk
@@ -22,7 +25,7 @@ def test_what_is_written_is_what_is_read(home: Path) -> None:
     """Every setting, and texts with quotes in them."""
     layout = Layout(home)
     whole = Destination(
-        "team", "otlp", URL, ("logs", "metrics"), "2026-01-31", 'a"b\\c/tök', "", "h", "ca", "cert", "key", False,
+        "team", "otlp", URL, ("logs", "metrics"), "2026-01-31", '/a"b\\c/tök', "", "/h", "/ca", "/cert", "/key", False,
         "cumulative", "drop", ("model", "*_tokens"), ("user.*",), ("api_request",), True,
     )  # fmt: skip
     for one in (whole, Destination("x", url=URL)):
@@ -30,6 +33,32 @@ def test_what_is_written_is_what_is_read(home: Path) -> None:
         assert path.stat().st_mode & 0o777 == 0o600
         assert destinations.read(layout, one.name) == one
     assert destinations.names(layout) == ["team", "x"]
+
+
+def test_a_file_of_a_destination_counts_from_the_data_folder(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon may have been started from anywhere; ~ is who runs it."""
+    layout = Layout(home)
+    monkeypatch.setenv("HOME", "/home/ada")
+    destinations.write(layout, Disk(), Destination("x", url=URL, token_file="~/token", ca_file="root.crt"))
+    found = destinations.read(layout, "x")
+    assert (found.token_file, found.ca_file, found.header_file) == ("/home/ada/token", str(home / "root.crt"), "")
+
+
+def test_a_file_that_is_named_is_found_from_anywhere(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given relative to where the user is; one that is not there is said at once, and nothing is added."""
+    monkeypatch.chdir(tmp_path)
+    command = ["forward", "add", "hub", "--home", str(home), "--url", URL, "--token-file", "token"]
+    refused = CliRunner().invoke(cli, command)
+    assert refused.exit_code == USAGE_STATUS
+    assert f"{tmp_path}/token cannot be read" in refused.stderr
+    assert destinations.names(Layout(home)) == []
+    (tmp_path / "token").write_text("a")
+    added = CliRunner().invoke(cli, [*command, "--paused"])
+    assert added.exit_code == 0
+    assert "forward resume hub" in added.stderr
+    assert destinations.read(Layout(home), "hub").token_file == f"{tmp_path}/token"
 
 
 @pytest.mark.parametrize(

@@ -144,17 +144,19 @@ def test_preview_shows_what_leaves_and_sends_nothing(live: LiveDaemon) -> None:
     """The very request; and `test` sends one without records."""
     send(live, "one", "two")
     with Receiver() as receiver:
-        forward(live.home, "add", "hub", "--url", receiver.url, "--deny", "record.name", "--since", "2100-01-01")
+        given = ("--url", receiver.url, "--deny", "record.name", "--since", "2100-01-01", "--paused")
+        forward(live.home, "add", "hub", *given)
         assert forward(live.home, "preview", "hub") == ""
         path = live.layout.forward / "hub.toml"
         path.write_text(path.read_text().replace("2100", "2000"))
-        Cursor(live.layout, Disk(), "hub").pause("for the test")
         shown = forward(live.home, "preview", "hub", "-n", "1")
         said = json.loads(shown)
         (record,) = said["request"]["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
         assert {pair["key"] for pair in record["attributes"]} == {"telem.row_id"}
         assert forward(live.home, "test", "hub").count("taken") == 3
         assert [request.records for request in receiver.requests] == [[], [], []]
+        forward(live.home, "resume", "hub")
+        wait_for(lambda: len(receiver.requests) > 3)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl to make certificates with")

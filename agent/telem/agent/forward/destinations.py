@@ -6,8 +6,9 @@ import ipaddress
 import json
 import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -15,8 +16,6 @@ from telem.agent.config import ConfigError
 from telem.sanitize.records import Signal
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from telem.storage.disk import Disk
     from telem.storage.layout import Layout
 
@@ -24,7 +23,14 @@ KINDS = ("hub", "otlp", "clickhouse")
 CONTENT = ("keep", "drop")
 TEMPORALITIES = ("stored", "cumulative")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+FILES = ("token_file", "header_file", "ca_file", "cert_file", "cert_key_file", "password_file")
+"""Settings that name a file. A relative one in a destination's own file counts from the data folder."""
+
 _WORDS = {"kind": KINDS, "content": CONTENT, "temporality": TEMPORALITIES}
+
+
+class DestinationError(ConfigError):
+    """There is no such destination, or it cannot be used as it is described."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,42 +94,48 @@ def check(destination: Destination) -> Destination:
     """Return it if it can be used.
 
     Raises:
-        ConfigError: with what is wrong and what it may be.
+        DestinationError: with what is wrong and what it may be.
     """
     where = f"destination {destination.name}"
     if not NAME.fullmatch(destination.name):
-        raise ConfigError(
+        raise DestinationError(
             f"{destination.name!r} is no name: small letters, digits, - and _, at most 32, a letter first"
         )
     for name, words in _WORDS.items():
         if getattr(destination, name) not in words:
-            raise ConfigError(f"{where}: {name} is one of {', '.join(words)}; this is {getattr(destination, name)!r}")
+            raise DestinationError(
+                f"{where}: {name} is one of {', '.join(words)}; this is {getattr(destination, name)!r}"
+            )
     if unknown := set(destination.signals) - set(Signal):
-        raise ConfigError(f"{where}: there is no signal {min(unknown)!r}; there are {', '.join(Signal)}")
+        raise DestinationError(f"{where}: there is no signal {min(unknown)!r}; there are {', '.join(Signal)}")
     if not destination.signals:
-        raise ConfigError(f"{where}: no signal is left to send")
+        raise DestinationError(f"{where}: no signal is left to send")
     if destination.token_file and destination.token_env:
-        raise ConfigError(f"{where}: give token_file or token_env, not both")
+        raise DestinationError(f"{where}: give token_file or token_env, not both")
     if destination.cert_key_file and not destination.cert_file:
-        raise ConfigError(f"{where}: cert_key_file without cert_file")
+        raise DestinationError(f"{where}: cert_key_file without cert_file")
     _check_url(destination, where)
     if destination.since:
         _moment(destination.since)
     if not re.fullmatch(r"[A-Za-z_]\w*", destination.database, re.ASCII):
-        raise ConfigError(f"{where}: database is a name of letters, digits and _; this is {destination.database!r}")
+        raise DestinationError(
+            f"{where}: database is a name of letters, digits and _; this is {destination.database!r}"
+        )
     if destination.kind == "clickhouse" and (destination.aggregates_only or destination.temporality == "cumulative"):
-        raise ConfigError(f"{where}: aggregates_only and cumulative are for OTLP; ClickHouse adds up by itself")
+        raise DestinationError(f"{where}: aggregates_only and cumulative are for OTLP; ClickHouse adds up by itself")
     return destination
 
 
 def _check_url(destination: Destination, where: str) -> None:
     url = urlsplit(destination.url)
     if url.scheme not in ("http", "https") or not url.hostname:
-        raise ConfigError(f"{where}: url begins with https:// and names a host; this is {destination.url!r}")
+        raise DestinationError(f"{where}: url begins with https:// and names a host; this is {destination.url!r}")
     if url.username or url.password or url.query or url.fragment:
-        raise ConfigError(f"{where}: url holds no user, password or query; credentials go into a file: --token-file")
+        raise DestinationError(
+            f"{where}: url holds no user, password or query; credentials go into a file: --token-file"
+        )
     if url.scheme == "http" and not destination.insecure and not is_loopback(url.hostname):
-        raise ConfigError(
+        raise DestinationError(
             f"{where}: plain http to {url.hostname} is read by everybody on the way; use https, or --insecure"
         )
 
@@ -140,7 +152,7 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ConfigError(f"since is a day or time such as 2026-01-31; this is {text!r}") from error
+        raise DestinationError(f"since is a day or time such as 2026-01-31; this is {text!r}") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -148,17 +160,17 @@ def read(layout: Layout, name: str) -> Destination:
     """One destination.
 
     Raises:
-        ConfigError: there is none of this name, or its file cannot be used.
+        DestinationError: there is none of this name, or its file cannot be used.
     """
     path = layout.forward / f"{name}.toml"
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         there = ", ".join(names(layout)) or "none yet"
-        raise ConfigError(f"there is no destination {name!r}; there are: {there}") from error
+        raise DestinationError(f"there is no destination {name!r}; there are: {there}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from error
-    return _parsed(name, found, path)
+        raise DestinationError(f"{path} is not valid TOML: {error}") from error
+    return located(_parsed(name, found, path), layout.home)
 
 
 def _parsed(name: str, found: dict[str, Any], path: Path) -> Destination:
@@ -166,18 +178,41 @@ def _parsed(name: str, found: dict[str, Any], path: Path) -> Destination:
     for key, value in found.items():
         field = _MEANT.get(key)
         if field is None or key == "name":
-            raise ConfigError(f"{path}: there is no {key!r}; there are {', '.join(list(_MEANT)[1:])}")
+            raise DestinationError(f"{path}: there is no {key!r}; there are {', '.join(list(_MEANT)[1:])}")
         if isinstance(field.default, tuple):
             if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-                raise ConfigError(f"{path}: {key} is a list of texts, this is {value!r}")
+                raise DestinationError(f"{path}: {key} is a list of texts, this is {value!r}")
             values[key] = tuple(value)
         elif type(value) is not type(field.default):
-            raise ConfigError(
+            raise DestinationError(
                 f"{path}: {key} is {'true or false' if field.default is False else 'a text'}, this is {value!r}"
             )
         else:
             values[key] = value
     return check(Destination(name, **values))
+
+
+def located(destination: Destination, folder: Path) -> Destination:
+    """With whole paths: what is relative counts from a folder."""
+    given = {name: path for name in FILES if (path := getattr(destination, name))}
+    whole: dict[str, Any] = {name: str(folder / Path(path).expanduser()) for name, path in given.items()}
+    return replace(destination, **whole)
+
+
+def check_files(destination: Destination) -> None:
+    """See that its files are there.
+
+    Raises:
+        DestinationError: one cannot be read.
+    """
+    for name in FILES:
+        if path := getattr(destination, name):
+            try:
+                Path(path).open("rb").close()
+            except OSError as error:
+                raise DestinationError(
+                    f"destination {destination.name}: {name} {path} cannot be read: {error.strerror}"
+                ) from error
 
 
 def names(layout: Layout) -> list[str]:
@@ -189,7 +224,7 @@ def write(layout: Layout, disk: Disk, destination: Destination) -> Path:
     """Write its file; what has its default is left out.
 
     Raises:
-        ConfigError: it cannot be used.
+        DestinationError: it cannot be used.
     """
     check(destination)
     lines = ["# A destination of telem-agent; see docs/FORWARDING.md. A change counts from the next request on.\n"]

@@ -24,8 +24,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from telem.agent.config import ConfigError
 from telem.sanitize.records import Signal
+
+from .destinations import DestinationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +89,7 @@ def connection_of(destination: Destination) -> http.client.HTTPConnection:
     """A connection to a destination, not opened yet.
 
     Raises:
-        ConfigError: a certificate cannot be read.
+        DestinationError: a certificate cannot be read.
     """
     url = urlsplit(destination.url)
     host, port = url.hostname or "", url.port
@@ -107,7 +108,7 @@ class Sender:
     """Talks to one destination.
 
     Raises:
-        ConfigError: a credential or certificate cannot be read.
+        DestinationError: a credential or certificate cannot be read.
     """
 
     def __init__(self, destination: Destination, agent_id: str = "", now_s: Callable[[], float] = time.time) -> None:
@@ -226,25 +227,25 @@ def headers_of(destination: Destination) -> dict[str, str]:
     """The headers a destination wants, its token among them.
 
     Raises:
-        ConfigError: a credential cannot be read.
+        DestinationError: a credential cannot be read.
     """
     headers = {}
     if destination.header_file:
         for line in text_of(destination.header_file).splitlines():
             name, colon, value = line.partition(":")
             if line.strip() and not colon:
-                raise ConfigError(f"{destination.header_file}: a line is `Name: value`")
+                raise DestinationError(f"{destination.header_file}: a line is `Name: value`")
             if colon:
                 headers[name.strip()] = value.strip()
     token = ""
     if destination.token_file:
         token = text_of(destination.token_file).strip()
         if not token:
-            raise ConfigError(f"{destination.token_file} holds no token")
+            raise DestinationError(f"{destination.token_file} holds no token")
     elif destination.token_env:
         token = os.environ.get(destination.token_env, "")
         if not token:
-            raise ConfigError(f"the environment of the daemon has no {destination.token_env}; restart it with it")
+            raise DestinationError(f"the environment of the daemon has no {destination.token_env}; restart it with it")
     if token:
         headers["Authorization"] = f"Bearer {token}"
     return headers
@@ -254,27 +255,24 @@ def text_of(path: str) -> str:
     """What a file of credentials holds.
 
     Raises:
-        ConfigError: it cannot be read.
+        DestinationError: it cannot be read.
     """
     try:
-        return Path(path).expanduser().read_text(encoding="ascii")
+        return Path(path).read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
+        raise DestinationError(f"{path} cannot be read: {error}") from error
 
 
 def context_of(destination: Destination) -> ssl.SSLContext:
     """Which certificates are trusted, and which is shown.
 
     Raises:
-        ConfigError: one cannot be used.
+        DestinationError: one cannot be used.
     """
     try:
-        context = ssl.create_default_context(
-            cafile=str(Path(destination.ca_file).expanduser()) if destination.ca_file else None
-        )
+        context = ssl.create_default_context(cafile=destination.ca_file or None)
         if destination.cert_file:
-            key = Path(destination.cert_key_file).expanduser() if destination.cert_key_file else None
-            context.load_cert_chain(Path(destination.cert_file).expanduser(), key)
+            context.load_cert_chain(destination.cert_file, destination.cert_key_file or None)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"a certificate of {destination.name} cannot be used: {error}") from error
+        raise DestinationError(f"a certificate of {destination.name} cannot be used: {error}") from error
     return context

@@ -71,7 +71,7 @@ def sender_of(layout: Layout, destination: Destination) -> Sender | ClickHouseSe
     """What talks to a destination of this kind.
 
     Raises:
-        ConfigError: its credentials cannot be read.
+        DestinationError: its credentials cannot be read.
     """
     if destination.kind == "clickhouse":
         return ClickHouseSender(destination)
