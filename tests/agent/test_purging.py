@@ -90,13 +90,20 @@ async def test_a_person_goes_by_her_address_without_a_daemon(home: Path, tmp_pat
     copy = tmp_path / "copy.jsonl"
     copy.write_text(f'{{"user_email": "{stand_in}"}}\n')
     exports.complete(layout, Disk(), exports.record(layout, Disk(), "export", str(copy), format="jsonl"))
+    Disk().directory(layout.quarantine)
+    (layout.quarantine / "piece.damaged").write_bytes(b'{"user_email":"%b"}\n{"id":"torn' % stand_in.encode())
     dry = json.loads(telem(home, "purge", "--user", MAIL, "--dry-run", "--json").stdout)
     assert dry["found"] == {"logs": 2, "metrics": 2, "traces": 0}
+    assert dry["quarantined"] == 2
     assert [(found["rows"], found["done"]) for found in dry["copies"]] == [(1, "rewritten")]
-    assert telem(home, "purge", "--user", MAIL).returncode == 1  # nobody answers the question
+    asked = telem(home, "purge", "--user", MAIL)
+    assert asked.returncode == 1  # nobody answers the question
+    assert "Quarantine: 2 damaged" in asked.stderr
     assert intent.noted(layout) is None
     done = telem(home, "purge", "--user", MAIL, "--yes", "--json", "--delete-copies")
     assert json.loads(done.stdout)["rows"] == {"logs": 2, "metrics": 2}, done.stderr
+    assert json.loads(done.stdout)["quarantined"] == 2
+    assert not list(layout.quarantine.iterdir())
     assert not copy.exists()
     assert dict(ask(layout, "SELECT session_id, count(*) FROM raw_logs GROUP BY 1").rows) == {"gone": 2, "here": 2}  # type: ignore[arg-type]
     (receipt,) = layout.receipts.iterdir()

@@ -37,8 +37,6 @@ BESIDE = (catalog, purge, recovery, retire, rollups)
 """Modules that sync for themselves what another one may have left undone."""
 
 EXPLAINED = {
-    "purge._quarantine:1": "only a purge of everything empties quarantine; done again it finds what is left there",
-    "purge._settle:1": "a test of its own: test_a_purge_that_is_tried_again_syncs_what_it_finds_done",
     "purge.receipt:1": "an intent that comes back is fulfilled again, and finds nothing",
     "recovery._make_sure:1": "for folders of programs that did not say by its mode that a segment was being written",
 }

@@ -20,6 +20,7 @@ from telem.storage import (
     closing,
     manifest,
     purge,
+    quarantine,
     recovery,
     retention,
     retire,
@@ -151,6 +152,10 @@ RULES: dict[str, Broken] = {
     "totals without what was purged are in force before others go": edited(
         purge._rollups, (_WRITE_NEW, f"rollups.sweep(layout, disk, after); {_WRITE_NEW}")
     ),
+    "torn lines do not outlast a purge": edited(quarantine._judge, ("and (_is_whole(line) or not unsaid)", "")),
+    "a purge that is tried again syncs the quarantine": edited(
+        purge._settle, ("folders = [layout.quarantine]", "folders = []")
+    ),
     "a purge is noted until its receipt is there": edited(
         purge.receipt, ("    text = json.dumps", "    layout.intent.unlink(missing_ok=True)\n    text = json.dumps")
     ),
@@ -171,5 +176,7 @@ SCENES: dict[str, scenes.Scene] = {
     "no purge is done while a segment holds such rows": scenes.HELD,
     "totals without what was purged are there before they are in force": scenes.PURGING,
     "totals without what was purged are in force before others go": scenes.PURGING,
+    "torn lines do not outlast a purge": scenes.AGAIN,
+    "a purge that is tried again syncs the quarantine": scenes.AGAIN,
 }
 """Those that chance would take long to miss, and where they are missed."""

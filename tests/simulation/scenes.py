@@ -119,6 +119,17 @@ class Played(World):
         self.system.plan = Plan()
         super()._resume()
 
+    def _torn(self) -> None:
+        """Damaged pieces of two sessions, which do not say whose they are."""
+        self.disk.directory(self.layout.quarantine)
+        self.disk.write(self.layout.quarantine / "torn", b'{"id":"1.0","sess\n{"id":"6.0","sess')
+
+    def _purges(self) -> None:
+        """Until one is through."""
+        for _ in range(3):
+            if not self.purges.gone:
+                self._purge()
+
     def _compact(self) -> None:
         self.finish(self.keeper.compact_now())
 
@@ -152,7 +163,8 @@ LATE = Scene(
 )
 PURGING = Scene((*_CLOSED, "purge"), "kill", range(22, 118, 3), during="purge")
 HELD = Scene(("sends", "purge"), "EIO", range(1, 20), 2)
+AGAIN = Scene(("sends", "torn", "purges"), "EIO", [*[*range(103, 110)] * 4, *range(1, 103)], during="purge", cut=True)
 PURGED = Scene((*_CLOSED, "purge"), "cut", range(1000, 1010), cut=True)
 
-BESIDE = {"retire.retire:1": UNPUBLISHED, "rollups.sweep:2": PURGED}
+BESIDE = {"retire.retire:1": UNPUBLISHED, "rollups.sweep:2": PURGED, "purge._settle:1": AGAIN}
 """Syncs of other modules than the disk, and where they are missed."""

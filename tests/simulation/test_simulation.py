@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from tests.simulation import life, mutants, rules, scenes
+from tests.simulation import mutants, rules, scenes
 from tests.simulation.contract import MEMORY, keep_word
 from tests.simulation.promises import WrongError
 from tests.simulation.system import CrashError, Plan, System
@@ -20,7 +20,7 @@ from tests.simulation.world import World
 
 from telem.sanitize.records import SanitizedBatch, Signal
 from telem.storage import disk as disk_module
-from telem.storage import purge, recovery
+from telem.storage import recovery
 from telem.storage.disk import Disk
 from telem.storage.journal import Journal
 from telem.storage.layout import Layout
@@ -115,37 +115,6 @@ def test_what_an_earlier_life_wrote_counts_only_once_it_is_synced(forgets: bool)
         lost += len(known) > len(recover(layout, Signal.LOGS, Disk(), 0).commits)
         shutil.rmtree(folder)
     assert bool(lost) is forgets
-
-
-class Purged(World):
-    """A session is stored and purged; where that fails it is purged again; then the power goes."""
-
-    def _step(self) -> None:
-        while self.sent < life.SESSION_REQUESTS - 1:
-            self._send()
-        for _ in range(3):
-            if not self.purges.gone:
-                self._purge()
-        self.system.plan, self.system.dead = Plan("cut"), True
-        raise CrashError
-
-
-@pytest.mark.parametrize("forgets", [False, True])
-def test_a_purge_that_is_tried_again_syncs_what_it_finds_done(forgets: bool) -> None:
-    """A step whose sync failed looks done to the next attempt; the receipt must not be written on its strength."""
-    came_back = 0
-    with mock.patch.object(purge, "_settle", return_value=None) if forgets else contextlib.nullcontext():
-        for at in range(60, 260, 1 if forgets else 2):
-            folder = Path(tempfile.mkdtemp(prefix="telem-", dir=MEMORY))
-            (home := folder / "home").mkdir()
-            world = Purged(home, random.Random(at), Disk())
-            world.live(Plan("EIO", at), steps=1)
-            try:
-                world.check_after_cut()
-            except WrongError:
-                came_back += 1
-            shutil.rmtree(folder)
-    assert bool(came_back) is forgets
 
 
 MUTANT_SEEDS = 400

@@ -195,7 +195,9 @@ def _asked_to_purge(destination: Destination, meant: Target, *, dry: bool) -> di
 
 
 def _count(config: Config, meant: Target) -> dict[str, Any]:
-    """Rows by signal, and other stand-ins that stand beside a user's."""
+    """Rows by signal, other stand-ins that stand beside a user's, and what goes of damaged pieces."""
+    from telem.storage import quarantine
+    from telem.storage.meant import of
     from telem.storage.purge import neighbours, where, where_summed
 
     rows: dict[str, int] = {}
@@ -204,12 +206,19 @@ def _count(config: Config, meant: Target) -> dict[str, Any]:
         rows[signal.value] = int(str(count))
     summed = f"SELECT count(DISTINCT session_id) FROM usage_days WHERE {where_summed(meant)}"  # noqa: S608 (quoted)
     ((sessions,),) = ask(config.layout, summed).rows
-    return {"found": rows, "sessions": int(str(sessions)), "beside": neighbours(config.layout, meant)}
+    return {
+        "found": rows,
+        "sessions": int(str(sessions)),
+        "beside": neighbours(config.layout, meant),
+        "quarantined": quarantine.count(config.layout, of(meant)),
+    }
 
 
 def _tell(found: dict[str, Any]) -> None:
     rows = ", ".join(f"{count} of {signal}" for signal, count in found["found"].items())
     click.echo(f"Rows: {rows}; {found['sessions']} sessions in the totals.", err=True)
+    if pieces := found["quarantined"]:
+        click.echo(f"Quarantine: {pieces} damaged lines or files of it, or that do not say whose they are.", err=True)
     if found["beside"]:
         click.echo("Beside it stand, in the same rows (rows with only these stay; give them to --user too):", err=True)
         for name in found["beside"]:

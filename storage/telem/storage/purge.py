@@ -20,8 +20,8 @@ import duckdb
 from telem.sanitize.records import Signal
 from telem.sanitize.tombs import SESSION, USER, USER_COLUMNS
 
-from . import closing, meant, retries, rollups, snapshot
-from .intent import ALL, BEFORE, Done, Target
+from . import closing, meant, quarantine, retries, rollups, snapshot
+from .intent import BEFORE, Done, Target
 from .inventory import covered_segments, parquet_files
 from .journal import segments
 from .making_room import Found, rewrite_days
@@ -112,7 +112,7 @@ def purge(
     rewrite_days(layout, disk, find(layout, target), meant.of(target), progress, partial(_count_in, layout, said, note))
     _settle(layout, disk)
     said.rollup_rows += _rollups(layout, disk, meant.of(target))
-    said.quarantined += _quarantine(layout, disk, target)
+    said.quarantined += quarantine.take_out(layout, disk, meant.of(target))
     said.home = True
     note(said)
     return said
@@ -159,36 +159,20 @@ def _settle(layout: Layout, disk: Disk) -> None:
     A step whose sync failed is not seen to be unfinished by the purge that is tried again; with a power cut it would
     be undone, and what was said to be gone be back.
     """
+    folders = [layout.quarantine]
     for signal in Signal:
         for aside in (layout.merging(signal), layout.removing(signal)):
             if aside.exists():
                 shutil.rmtree(aside)
         below = layout.parquet(signal)
-        days = below.glob("v=*/ingest_day=*")
-        for folder in (layout.journal(signal), below, *below.glob("v=*"), *days):
-            if folder.is_dir():
-                disk.sync_directory(folder)
+        folders += [layout.journal(signal), below, *below.glob("v=*"), *below.glob("v=*/ingest_day=*")]
+    for folder in folders:
+        if folder.is_dir():
+            disk.sync_directory(folder)
 
 
 def _lines(path: Path) -> list[bytes]:
     return path.read_bytes().splitlines()
-
-
-def _quarantine(layout: Layout, disk: Disk, target: Target) -> int:
-    """Take the target's lines out of damaged pieces; what cannot be read stays, unless all is to go. Returns lines."""
-    removed = 0
-    for path in sorted(layout.quarantine.glob("*")):
-        if target.kind == ALL:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-            disk.sync_directory(layout.quarantine)
-            removed += 1
-        elif path.is_file() and path.suffix != ".parquet":
-            lines = path.read_bytes().splitlines(keepends=True)
-            kept = [line for line in lines if not is_meant(line, meant.of(target))]
-            removed += len(lines) - len(kept)
-            if len(kept) < len(lines):
-                disk.write(path, b"".join(kept))
-    return removed
 
 
 def _rollups(layout: Layout, disk: Disk, rows: Meant) -> int:
