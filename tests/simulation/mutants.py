@@ -38,6 +38,7 @@ BESIDE = (catalog, purge, recovery, retire, rollups)
 
 EXPLAINED = {
     "purge.receipt:1": "an intent that comes back is fulfilled again, and finds nothing",
+    "rollups.sweep:1": "a test of its own: test_totals_go_only_once_those_in_force_are_there_to_stay",
     "recovery._make_sure:1": "for folders of programs that did not say by its mode that a segment was being written",
 }
 """Syncs that no life of the simulation misses, and why."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.simulation.life import session_of
 
-from telem.storage import intent, manifest, retention
+from telem.storage import intent, manifest, retention, rollups
 from telem.storage.inventory import parquet_files
 from telem.storage.layout import parquet_revision
 from telem.storage.retire import GRACE_S
@@ -49,7 +49,8 @@ class Promises:
         Args:
             torn: nobody has looked after the folder since a crash.
         """
-        for broken in (self._manifest(), self._receipts(), self._removals(), "" if torn else self._purged()):
+        purged = "" if torn else self._purged()
+        for broken in (self._manifest(), self._receipts(), self._removals(), self._ahead(), purged):
             if broken:
                 raise WrongError(f"{when}: {broken}")
 
@@ -73,6 +74,13 @@ class Promises:
         since_s = self.superseded_s.setdefault(str(shell), now_s) if shell != newest else now_s
         if not works and now_s - since_s < GRACE_S and self.purged_s < since_s - GRACE_S:
             raise WrongError(f"{when}: a shell fails {now_s - since_s} s after its catalog was replaced: {shell}")
+
+    def _ahead(self) -> str:
+        """The catalog speaks of no totals that are not in force yet: others could get their number."""
+        shell, in_force = self.world.shell_constants(), rollups.read(self.world.layout).version
+        if shell is not None and shell.version > in_force:
+            return f"the catalog speaks of version {shell.version} of the totals, in force is {in_force}"
+        return ""
 
     def _manifest(self) -> str:
         """A file that has an entry is as it says; one that took the place of others had it before."""

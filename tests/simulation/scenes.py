@@ -153,6 +153,7 @@ UNPUBLISHED = Scene(
 )
 PUBLISHING = Scene((*_STORED, DAY_S, "tick"), "kill", range(1, 30), during="publish", nth=2)
 TO_AND_FRO = Scene((*_STORED, "back", "compact", "heal", "forth", "compact"), "EIO", range(1, 12), 40, "publish", 2)
+CLOSING = Scene((*_CLOSED, 61.0, "tick"), "EIO", [*[15] * 8, *range(1, 30)], during="close", nth=2, cut=True)
 GIVING_UP = Scene(_GIVEN_UP, "kill", range(1, 16), during="give up")
 REMOVING = Scene(_REMOVED, "kill", range(1, 48, 2), during="remove")
 LATE = Scene(
@@ -166,5 +167,10 @@ HELD = Scene(("sends", "purge"), "EIO", range(1, 20), 2)
 AGAIN = Scene(("sends", "torn", "purges"), "EIO", [*[*range(103, 110)] * 4, *range(1, 103)], during="purge", cut=True)
 PURGED = Scene((*_CLOSED, "purge"), "cut", range(1000, 1010), cut=True)
 
-BESIDE = {"retire.retire:1": UNPUBLISHED, "rollups.sweep:2": PURGED, "purge._settle:1": AGAIN}
+BESIDE = {
+    "catalog.publish:1": CLOSING,
+    "purge._settle:1": AGAIN,
+    "retire.retire:1": UNPUBLISHED,
+    "rollups.sweep:2": PURGED,
+}
 """Syncs of other modules than the disk, and where they are missed."""

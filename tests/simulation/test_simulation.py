@@ -20,11 +20,12 @@ from tests.simulation.world import World
 
 from telem.sanitize.records import SanitizedBatch, Signal
 from telem.storage import disk as disk_module
-from telem.storage import recovery
+from telem.storage import recovery, rollups
 from telem.storage.disk import Disk
 from telem.storage.journal import Journal
 from telem.storage.layout import Layout
 from telem.storage.recovery import recover
+from telem.storage.rollups import Rollups
 
 LIVES = int(os.environ.get("TELEM_TEST_LIVES", "2000"))
 LIVES_A_WORLD = 4
@@ -113,6 +114,36 @@ def test_what_an_earlier_life_wrote_counts_only_once_it_is_synced(forgets: bool)
         system._survived = lambda durable, now: durable or b""  # type: ignore[method-assign]
         system.revive(Plan())
         lost += len(known) > len(recover(layout, Signal.LOGS, Disk(), 0).commits)
+        shutil.rmtree(folder)
+    assert bool(lost) is forgets
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_totals_go_only_once_those_in_force_are_there_to_stay(forgets: bool) -> None:
+    """A purge by a command is killed when new totals have their name, and ends when it is tried again."""
+    disk = Disk()
+    lost = 0
+    for at in range(1, 8):
+        folder = Path(tempfile.mkdtemp(prefix="telem-", dir=MEMORY))
+        (home := folder / "home").mkdir()
+        layout, system = Layout(home), System(home, random.Random(0), lambda: 1.0)
+        with (
+            system.running(disk_module),
+            mutants.without_beside("rollups.sweep:1") if forgets else contextlib.nullcontext(),
+        ):
+            for version in (1, 2):
+                disk.directory(layout.rollup(version))
+                disk.write(rollups.files(layout, Rollups(version))[0], b"totals")
+            rollups.write(layout, disk, Rollups(1))
+            system.plan = Plan("kill", system.calls + at)
+            with contextlib.suppress(CrashError):
+                rollups.write(layout, disk, Rollups(2))
+            system.revive(Plan())
+            rollups.sweep(layout, disk, rollups.read(layout))
+        system.plan, system.dead = Plan("cut"), True
+        system.pending.clear()  # nothing that was not synced is left
+        system.revive(Plan())
+        lost += not rollups.files(layout, rollups.read(layout))[0].exists()
         shutil.rmtree(folder)
     assert bool(lost) is forgets
 

@@ -281,7 +281,7 @@ class World:
 
     def _check_catalog(self, cutoff: str = "") -> None:
         """What was published last is what is in force."""
-        shell, mine = self._shell_constants(), self._own_constants()
+        shell, mine = self.shell_constants(), self._own_constants()
         if shell is None or shell != replace(mine, cutoff=cutoff or shell.cutoff):
             raise WrongError(f"the catalog says {shell}, and in force is {mine} with {cutoff}")
 
@@ -388,7 +388,7 @@ class World:
         self._note_days(stored)
         mine = self._own_constants()
         suspect = self.refused if torn or any(one.unmended for one in self.journals.values()) else set()
-        for reader, constants in (("our readers", mine), ("a shell", self._shell_constants())):
+        for reader, constants in (("our readers", mine), ("a shell", self.shell_constants())):
             if constants is None:
                 continue
             raw: Counter[str] = Counter()
@@ -400,7 +400,7 @@ class World:
 
     def _check_totals(self, when: str, stored: tuple[Files, Lines], suspect: set[str], *, odd: bool) -> None:
         """They are right for everybody, also in shells that were opened long ago, unless these fail loudly."""
-        shell = self._shell_constants()
+        shell = self.shell_constants()
         if shell is not None and shell not in self.shells:
             self.shells = [*self.shells, shell][-SHELLS:]
             # one that was opened when the clock was ahead must be opened anew, as DURABILITY.md says
@@ -470,7 +470,7 @@ class World:
         found = rollups.read(self.layout)
         return Constants("", found.version, found.closed, found.raw_since)
 
-    def _shell_constants(self) -> Constants | None:
+    def shell_constants(self) -> Constants | None:
         """Those of the catalog that is published; None when there is none, or when its shells fail loudly."""
         if not self.layout.catalog.exists():
             return None
