@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from telem.sanitize import engines
-from telem.sanitize.engines import HAS_RE2, Engine, Linear, Mark, Pure
+from telem.sanitize.engines import HAS_RE2, Engine, Linear, Pure
 from telem.sanitize.flat import flatten
+from telem.sanitize.marks import Mark
 
 ENGINES: list[Engine] = [Linear(), Pure()] if HAS_RE2 else [Pure()]
 in_engine = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
@@ -64,16 +65,6 @@ def test_looking_near_a_place_takes_the_end_of_a_piece_for_no_end_of_the_text() 
     find = Pure().finder(r"@[a-z]{2}\z", near="@", reach=2)
     assert list(find(flatten("@abcdefgh"))) == []
     assert [spans[0] for spans in find(flatten("....@ab"))] == [(4, 7)]
-
-
-def test_memory_of_words_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines, "WORDS_MAX", 10)
-    words = engines._Words({"key": [0]})
-    for n in range(200):
-        letters = "".join(chr(97 + int(digit)) for digit in str(n))
-        assert words.owners(f"x{letters}key and {letters}") == {0}
-    assert len(words._known) <= 10
-    assert not any("1" in word for word in words._known)
 
 
 def test_every_way_to_spans_gives_the_same() -> None:

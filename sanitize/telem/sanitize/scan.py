@@ -32,9 +32,10 @@ from .effort import (
     is_short,
     place_units,
 )
-from .engines import RUN, RUN_CHARS_MIN, RUNS, Engine, Mark, best_engine, full_match, linear_pattern
+from .engines import Engine, best_engine, full_match, linear_pattern
 from .flat import Flat, Span, flatten, merge, starts_word
 from .known import KnownValues
+from .marks import NEAR_CHARS, RUN, RUN_CHARS_MIN, RUNS, Mark
 from .pseudonym import STAND_IN, Pseudonyms, is_stand_in
 from .unwrap import WRAPPED, is_wrapped, views
 from .validators import VALIDATORS, entropy_high
@@ -310,7 +311,10 @@ def _marks(rules: tuple[Rule, ...]) -> tuple[list[Mark], list[list[int]]]:
         if gate:
             triggers = rule.triggers if rule.find != "token" or not any(map(str.isalpha, rule.triggers)) else ()
             strict = rule.find == "token" or (rule.find == "pattern" and is_short(gate))
-            mark = Mark(gate, pattern=True, ignore_case=False, needs=rule.needs, triggers=triggers, strict=strict)
+            near = rule.near if rule.reach <= NEAR_CHARS else ""
+            mark = Mark(
+                gate, pattern=True, ignore_case=False, needs=rule.needs, triggers=triggers, strict=strict, near=near
+            )
             owners.setdefault(mark, []).append(index)
             continue
         for trigger in rule.triggers:
