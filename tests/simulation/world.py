@@ -462,7 +462,10 @@ class World:
         usage = Counter(row for day, row in self._seen(*stored, constants) if day >= constants.closed)
         path = rollups.files(self.layout, rollups.Rollups(version=constants.version))[0]
         if path.exists():
-            usage.update(row for _, row in totals(path, real=self.real))
+            try:
+                usage.update(row for _, row in totals(path, real=self.real))
+            except ValueError as error:
+                raise WrongError(f"{path} cannot be read: {path.read_bytes()[:60]!r}") from error
             return usage
         return usage if not constants.version and not constants.cutoff else None
 
