@@ -164,7 +164,7 @@ LATE = Scene(
 )
 PURGING = Scene((*_CLOSED, "purge"), "kill", range(22, 118, 3), during="purge")
 HELD = Scene(("sends", "purge"), "EIO", range(1, 20), 2)
-AGAIN = Scene(("sends", "torn", "purges"), "EIO", [*[*range(103, 108)] * 4, *range(1, 103, 3)], during="purge", cut=True)
+AGAIN = Scene(("sends", "torn", "purges"), "EIO", [*range(103, 108)] * 4 + [*range(1, 103, 3)], 1, "purge", cut=True)
 PURGED = Scene((*_CLOSED, "purge"), "cut", range(1000, 1010), cut=True)
 
 BESIDE = {
