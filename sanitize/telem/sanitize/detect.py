@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .effort import MATCH
 from .flat import Flat, Span
+from .heads import Heads, headed
 from .validators import has_digit
 from .words import WORDS
 
@@ -82,6 +83,7 @@ COOKIES = re.compile(
     r"[ \t]*(?:\\*[\"'])?(?=[A-Za-z0-9_.-]{1,80}=)",
     re.ASCII,
 )
+HEADERS = headed(Heads(("cookie", "set-cookie", "curl"), before=False), COOKIES, lower=False, ignore_case=True)
 COOKIE = re.compile(r"([A-Za-z0-9_.-]{1,80})=([^;\s\"'\\]*)(?:;[ ]?|\Z)?", re.ASCII)
 COOKIE_FLAGS = re.compile(r"(?:[A-Za-z-]{1,20};[ ]?){0,8}")
 COOKIE_CHARS_MIN = 6
@@ -94,10 +96,10 @@ def cookies(rule: Rule, rank: int, engine: Engine, effort: Effort) -> Callable[[
 
     def find(flat: Flat) -> Iterator[Span]:
         text, at = flat.text, 0
-        for header in COOKIES.finditer(text):
-            if header.end() < at:
+        for (_, end), *_ in HEADERS(flat):
+            if end < at:
                 continue  # inside the value of another
-            at = header.end()
+            at = end
             effort.left -= MATCH
             while effort.left >= 0 and (pair := COOKIE.match(text, at)):
                 effort.left -= MATCH

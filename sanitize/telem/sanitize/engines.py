@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import puregate
+from .heads import headed, heads_of
 from .marks import enough, windows
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Pure:
         lower = ignore_case and pattern == pattern.lower()
         flags = re.ASCII | (re.IGNORECASE if ignore_case and not lower else re.NOFLAG)
         compiled = re.compile(pattern.replace(r"\z", r"\Z"), flags)
+        heads = heads_of(pattern.lower() if ignore_case else pattern)
 
         def find(flat: Flat) -> Iterator[Spans]:
             # Eight times faster than to ignore case: then `re` can look for first letters.
@@ -99,14 +101,16 @@ class Pure:
                 yield match.regs
 
         def find_whole(flat: Flat) -> Iterator[Spans]:
-            text, at = flat.text, 0
-            lowered = text.lower() if lower else text
-            while (match := compiled.search(lowered, at)) is not None:
-                start, at = match.span()
-                if text[at : at + 1] in SMALL_LETTERS:
-                    at = start + 1
-                else:
-                    yield match.regs
+            text, done = flat.text, 0
+            lowered = text.lower() if ignore_case else text
+            for at in heads.places(lowered) if heads else range(len(text)):
+                match = compiled.match(lowered if lower else text, at) if at >= done else None
+                if match is not None:
+                    done = match.end()
+                    if text[done : done + 1] in SMALL_LETTERS:
+                        done = at + 1
+                    else:
+                        yield match.regs
 
         seek = re.compile(near, re.ASCII).finditer if near else None
 
@@ -122,7 +126,9 @@ class Pure:
                         yield match.regs
                         at = max(at, match.end())
 
-        return find_whole if whole else find_near if near else find
+        if whole or near:
+            return find_whole if whole else find_near
+        return find if heads is None else headed(heads, compiled, lower=lower, ignore_case=ignore_case)
 
 
 class Linear:

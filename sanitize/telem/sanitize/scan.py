@@ -34,9 +34,10 @@ from .effort import (
 )
 from .engines import Engine, best_engine, full_match, linear_pattern
 from .flat import Flat, Span, flatten, merge, starts_word
+from .heads import Heads
 from .known import KnownValues
 from .marks import NEAR_CHARS, RUN, RUN_CHARS_MIN, RUNS, Mark
-from .pseudonym import STAND_IN, Pseudonyms, is_stand_in
+from .pseudonym import KINDS, STAND_IN, Pseudonyms, is_stand_in
 from .unwrap import WRAPPED, is_wrapped, views
 from .validators import VALIDATORS, entropy_high
 
@@ -81,6 +82,7 @@ DETECTORS: dict[str, Detector] = {"assignment": assignments, "private-key": priv
 DATA_URI = "base64,"
 
 MARKER = re.compile(RULE_MARKER.pattern + "|" + STAND_IN.pattern, re.ASCII)
+STAND_INS = Heads((MARKER_BEGINS, *(f"{kind}:" for kind in KINDS)), before=False)
 
 KNOWN_VALUE = "known-value"
 """The rule of the values that the user told; it comes first."""
@@ -272,7 +274,9 @@ class Scanner:
 
     def _without_markers(self, text: str, found: list[Span]) -> list[Span]:
         taken = [
-            match.span() for match in MARKER.finditer(text) if match.group()[0] == "[" or is_stand_in(match.group())
+            match.span()
+            for at in STAND_INS.places(text)
+            if (match := MARKER.match(text, at)) is not None and (text[at] == "[" or is_stand_in(match.group()))
         ]
         if not taken:
             return found

@@ -68,11 +68,18 @@ def _brackets(pattern: str, sought: str) -> list[tuple[int, int]]:
     return found
 
 
+def closing(pattern: str) -> int:
+    """Return where the bracket ends with which a pattern begins."""
+    return next(at for at, depth in _brackets(pattern, ")") if depth == 1) + 1
+
+
 def in_lower_case(pattern: str) -> str | None:
     """Return a pattern for texts in lower case that fits where `(?i:…)` does, if nothing else in it has letters."""
-    end = next((at for at, depth in _brackets(pattern, ")") if depth == 1), 0)
-    inner, rest = pattern[4:end], pattern[end + 1 :]
-    if not pattern.startswith("(?i:") or inner != inner.lower() or re.search("[A-Za-z]", rest):
+    if not pattern.startswith("(?i:"):
+        return None
+    end = closing(pattern)
+    inner, rest = pattern[4 : end - 1], pattern[end:]
+    if inner != inner.lower() or re.search("[A-Za-z]", rest):
         return None
     return f"(?:{inner}){rest}"
 
