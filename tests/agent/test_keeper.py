@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from tests.conftest import config_for, running
 from tests.otlp import numbered, raw
 
 from telem.agent import keeper as keeper_module
+from telem.agent import workers
 from telem.agent.keeper import BACKOFF_S, COMPACT_AFTER_S, SEGMENTS_A_FILE, consecutive
 from telem.agent.workers import WorkerError, run_jobs
 from telem.sanitize.records import Signal
@@ -159,7 +159,7 @@ async def test_retiring_waits_for_the_grace(daemon: Daemon, monkeypatch: pytest.
 
 async def test_a_worker_that_dies_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a hang, and not a crash of the daemon."""
-    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    monkeypatch.setattr(workers, "PYTHON", (shutil.which("false"),))
     with pytest.raises(WorkerError, match="status 1"):
         await run_jobs([{"job": "publish"}])
 
