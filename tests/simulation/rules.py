@@ -29,6 +29,7 @@ from telem.storage import (
     sureclock,
     worker,
 )
+from telem.storage.disk import Disk
 from telem.storage.inventory import ParquetFile
 from telem.storage.journal import Journal
 from telem.storage.rollups import Rollups
@@ -101,6 +102,7 @@ RULES: dict[str, Broken] = {
     "a segment is emptied only when its rows are in Parquet": lambda: mock.patch.object(
         retire, "parquet_files", _all_published
     ),
+    "a segment that may not stay empty says so": edited(Disk.empty, ("path.chmod(WRITING_MODE)", "pass")),
     "a worker looks anew which segments are in Parquet": edited(worker._uncovered, ("in covered", "in ()")),
     "a closed day gets no row any more": _into_closed_days,
     "what takes the place of other files is in the manifest before": edited(
@@ -166,6 +168,7 @@ SCENES: dict[str, scenes.Scene] = {
     "a name that could not be made is not tried again": scenes.FAILING,
     "what was being written when its life ended is written anew": scenes.UNSURE,
     "the number of a removed day is not given to a segment again": scenes.REMOVING,
+    "a segment that may not stay empty says so": scenes.EMPTIED,
     "a worker looks anew which segments are in Parquet": scenes.COMPACTING,
     "what takes the place of other files is in the manifest before": scenes.PURGING,
     "the script that says what the catalog holds is written after it": scenes.PUBLISHING,

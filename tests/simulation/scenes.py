@@ -151,6 +151,9 @@ UNPUBLISHED = Scene(
     during="compact",
     cut=True,
 )
+EMPTIED = Scene(
+    (*_STORED, 1.0, "tick", 1000.0, "fault", "tick", "heal", "purges"), "EIO", [*[4] * 6, *range(1, 10)], 2, cut=True
+)
 PUBLISHING = Scene((*_STORED, DAY_S, "tick"), "kill", range(1, 30), during="publish", nth=2)
 TO_AND_FRO = Scene((*_STORED, "back", "compact", "heal", "forth", "compact"), "EIO", range(1, 12), 40, "publish", 2)
 CLOSING = Scene((*_CLOSED, 61.0, "tick"), "EIO", [*[15] * 8, *range(1, 30)], during="close", nth=2, cut=True)

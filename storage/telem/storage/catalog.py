@@ -49,8 +49,9 @@ def publish(layout: Layout, disk: Disk, cutoff: str) -> bool:
     header = f"{title}-- {digest}\n"
     if _is_current(layout, header):
         return False
-    if layout.rollups.is_dir():
-        disk.sync_directory(layout.rollups)  # views rely on what is in force: its own sync may have failed
+    for folder in (layout.rollups, *map(layout.journal, Signal)):
+        if folder.is_dir():
+            disk.sync_directory(folder)  # views rely on what is in force, and gone: its own sync may have failed
     write_cutoff(layout, cutoff, disk, is_published=False)
     temporary = layout.home / f".tmp-{layout.catalog.name}"
     temporary.unlink(missing_ok=True)

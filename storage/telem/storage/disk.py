@@ -271,9 +271,12 @@ class Disk:
     def empty(self, path: Path) -> None:
         """Cut a file to nothing, durably; its name stays, for readers that have listed it.
 
-        Were its rows to come back with a power cut, views that were published since would count them twice.
+        Were its rows to come back with a power cut, views that were published since would count them twice, and what
+        was purged would be there again. Until it is sure to stay empty its mode says so, to later lives too.
         """
+        path.chmod(WRITING_MODE)
         self.cut(path, 0)
+        path.chmod(FILE_MODE)
 
     def remove(self, path: Path) -> None:
         """Take a file away, durably."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from .disk import WRITING_MODE
 from .journal import segments
 from .layout import SEED_NAME, parquet_span
 
@@ -77,9 +78,15 @@ def write_cutoff(layout: Layout, cutoff: str, disk: Disk, *, is_published: bool)
         disk.write(layout.cutoff, f"{cutoff}\n".encode())
 
 
+def is_left(path: Path) -> bool:
+    """Does a segment read as empty, and may its rows come back with a power cut? Emptying it failed, or was killed."""
+    found = path.stat()
+    return not found.st_size and found.st_mode & 0o777 == WRITING_MODE
+
+
 def days_in_journal(layout: Layout, signal: Signal) -> set[str]:
-    """Ingest days of the Parquet files whose segments still hold their rows too."""
-    filled = {number for number, path in segments(layout, signal) if path.stat().st_size}
+    """Ingest days of the Parquet files whose segments still hold their rows too, or may again."""
+    filled = {number for number, path in segments(layout, signal) if path.stat().st_size or is_left(path)}
     if not filled:
         return set()
     return {

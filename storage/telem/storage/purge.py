@@ -22,7 +22,7 @@ from telem.sanitize.tombs import SESSION, USER, USER_COLUMNS
 
 from . import closing, meant, quarantine, retries, rollups, snapshot
 from .intent import BEFORE, Done, Target
-from .inventory import covered_segments, parquet_files
+from .inventory import covered_segments, is_left, parquet_files
 from .journal import segments
 from .making_room import Found, rewrite_days
 from .meant import is_meant
@@ -130,7 +130,7 @@ def _count_in(layout: Layout, said: Done, note: Callable[[Done], None], files: S
 
 
 def _segments(layout: Layout, disk: Disk, target: Target) -> list[str]:
-    """Unlink segments whose rows are in Parquet and that hold some of the target's.
+    """Unlink segments whose rows are in Parquet and that hold some of the target's, or may again.
 
     Unlinked, not emptied as retiring does: a query that has listed one and not opened it yet fails, where an emptied
     one would read as no rows although its Parquet file was not there yet when the query began.
@@ -141,7 +141,7 @@ def _segments(layout: Layout, disk: Disk, target: Target) -> list[str]:
         hits = [
             (number, path)
             for number, path in segments(layout, signal)
-            if path.stat().st_size and any(is_meant(line, rows) for line in _lines(path))
+            if any(is_meant(line, rows) for line in _lines(path)) or (number in covered and is_left(path))
         ]
         doomed = [path for number, path in hits if number in covered]
         if target.kind in (SESSION, USER) and len(doomed) < len(hits):  # of these nothing is stored any more

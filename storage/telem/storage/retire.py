@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .inventory import parquet_files
+from .inventory import is_left, parquet_files
 from .journal import segments
 
 if TYPE_CHECKING:
@@ -49,6 +49,9 @@ def retire(
                 disk.sync_directory(folders[number])
                 synced.add(folders[number])
             _empty(path, disk)
+            retired += 1
+        elif is_left(path):
+            disk.remove(path)  # it is still there because removing it failed too, or a life ended just then
             retired += 1
         elif not found.st_size and now_s - found.st_mtime >= REMOVE_AFTER_S:
             path.unlink(missing_ok=True)
