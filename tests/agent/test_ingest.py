@@ -18,8 +18,10 @@ from tests.wire import Line, ask, request
 
 from telem.agent import ingest as ingest_module
 from telem.agent.errors import BusyError
+from telem.sanitize.decode import decode
 from telem.sanitize.records import DecodeError, Signal
 from telem.storage.disk import DiskFullError
+from telem.storage.ledger import row_ids
 
 if TYPE_CHECKING:
     from telem.agent.daemon import Daemon
@@ -134,8 +136,16 @@ async def test_a_request_of_which_nobody_knows_is_put_off(daemon: Daemon) -> Non
     daemon.ingest.ledger.doubted.add(daemon.ingest.gate.request_id(doubted))
     with pytest.raises(OSError, match="could not be made whole"):
         await daemon.ingest.accept(doubted)
+    ledger, gate = daemon.ingest.ledger, daemon.ingest.gate
+    ledger.doubted.clear()
+    ledger.doubted_rows |= set(row_ids(gate.sanitize(decode(doubted), "0" * 32).lines))
+    with pytest.raises(OSError, match="could not be made whole"):
+        await daemon.ingest.accept(doubted)
     await daemon.ingest.accept(raw(LOGS, numbered(LOGS, "b")))
     assert stored(daemon.layout.home) == ["b"]
+    ledger.doubted_rows.clear()
+    await daemon.ingest.accept(doubted)
+    assert sorted(stored(daemon.layout.home)) == ["a", "b"]
 
 
 async def test_everybody_in_a_failed_group_hears_of_it(daemon: Daemon) -> None:

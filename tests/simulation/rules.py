@@ -82,6 +82,9 @@ RULES: dict[str, Broken] = {
     "what was being written when its life ended is written anew": lambda: mock.patch.object(
         recovery, "is_unsure", return_value=False
     ),
+    "what cannot be put aside is not stored again": lambda: mock.patch.object(
+        recovery, "_rows_in_doubt", return_value=()
+    ),
     "a retry after a restart is known": lambda: mock.patch.object(recovery, "REMEMBER_AT_LEAST", 0),
     "a segment is closed before it becomes Parquet": edited(
         Journal.close, ("segment, self._open = self._open, None", "segment = self._open"), ("finish()", "pass")
@@ -167,6 +170,7 @@ SCENES: dict[str, scenes.Scene] = {
     "a segment that could not be cut back is no Parquet yet": scenes.FAILING,
     "a name that could not be made is not tried again": scenes.FAILING,
     "what was being written when its life ended is written anew": scenes.UNSURE,
+    "what cannot be put aside is not stored again": scenes.TORN,
     "the number of a removed day is not given to a segment again": scenes.REMOVING,
     "a segment that may not stay empty says so": scenes.EMPTIED,
     "a worker looks anew which segments are in Parquet": scenes.COMPACTING,

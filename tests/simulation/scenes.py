@@ -18,6 +18,7 @@ from tests.simulation.system import CrashError, Plan
 from tests.simulation.world import World
 
 from telem.storage.disk import Disk
+from telem.storage.journal import segments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,6 +120,13 @@ class Played(World):
         self.system.plan = Plan()
         super()._resume()
 
+    def _tear(self) -> None:
+        """A row of a batch that lost its commit line, in a tail that no crash tears like that."""
+        request = self._request()
+        number = max(n for n, _ in segments(self.layout, request.signal)) + 1
+        line = b'{"seg":%d,%b\n' % (number, self._lines_of(request)[0][1:])
+        self.layout.segment(request.signal, number).write_bytes(line + b"\0" * 64)
+
     def _torn(self) -> None:
         """Damaged pieces of two sessions, which do not say whose they are."""
         self.disk.directory(self.layout.quarantine)
@@ -140,6 +148,7 @@ _GIVEN_UP = (*_CLOSED, DAY_S, "tick", DAY_S, "tick", 4000.0, "tick", 61.0, "tick
 _REMOVED = (*_GIVEN_UP, 1000.0, "tick", 61.0, "tick")
 
 STORING = Scene(("sends",), "kill", range(1, 20))
+TORN = Scene(("sends", "tear", "fault", "start", "heal", "sends", "compact"), "EIO", range(1, 14), 2)
 FAILING = Scene(("sends", "compact", "sends", "serve"), "EIO", range(1, 20), 2)
 UNSURE = Scene(("sends", "fault", "sends", "heal", "start", "compact"), "EIO", [*[2] * 6, *range(1, 20)], 40, cut=True)
 COMPACTING = Scene((*_STORED, DAY_S, "tick", 61.0, "tick"), "EIO", range(6, 22), during="compact")

@@ -210,6 +210,7 @@ class World:
         self.ledger = Ledger()
         for one in found.values():
             self.ledger.doubted |= one.doubted
+            self.ledger.doubted_rows |= one.doubted_rows
             for commit in one.commits:
                 self.ledger.add(commit.request_id, self.clock.monotonic_s)
         self.journals = {
@@ -327,6 +328,7 @@ class World:
 
     def _commit(self, signal: Signal, requests: list[Request]) -> None:
         requests = [one for one in requests if one.name not in self.ledger.doubted]
+        requests = [one for one in requests if not self.ledger.doubts(self._lines_of(one))]
         known = [one for one in requests if one.name in self.ledger]
         unknown = [one for one in requests if one.name not in self.ledger]
         for one in known:

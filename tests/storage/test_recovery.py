@@ -15,6 +15,7 @@ from telem.storage import recovery
 from telem.storage.compact import compact
 from telem.storage.disk import FILE_MODE, WRITING_MODE, Disk
 from telem.storage.journal import Journal, encode, scan
+from telem.storage.ledger import Ledger
 from telem.storage.recovery import Recovered, recover
 from telem.storage.worker import run
 
@@ -344,6 +345,19 @@ def test_what_cannot_be_written_anew_is_neither_known_nor_forgotten(layout: Layo
     assert (found.waiting, found.commits, found.doubted) == ([], [], {one.request_id})
     found = again(layout)
     assert (found.waiting, len(found.commits), found.doubted) == ([1], 1, set())
+
+
+def test_a_row_that_lost_its_request_is_known_by_itself(layout: Layout, batch: MakeBatch) -> None:
+    """It can be read, and not be put aside: stored again it would be there twice."""
+    torn, other = batch("torn"), batch("other")
+    ledger = Ledger()
+    layout.segment(LOGS, 1).write_bytes(encode(torn, 1).replace(b'{"commit":{"request":"', b'{"commit":{"requesu":"'))
+    ledger.doubted_rows = recover(layout, LOGS, FaultyDisk("write", 1), 0).doubted_rows
+    assert names(journal_rows(layout.home)) == ["torn"]
+    assert (ledger.doubts(torn.lines), ledger.doubts(other.lines)) == (True, False)
+    ledger.doubted_rows = again(layout).doubted_rows
+    assert names(journal_rows(layout.home)) == []
+    assert not ledger.doubts(torn.lines)
 
 
 def test_a_segment_is_mended_as_soon_as_the_medium_allows(layout: Layout, batch: MakeBatch) -> None:

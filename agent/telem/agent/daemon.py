@@ -227,6 +227,7 @@ class Daemon:
         for signal, found in recover_all(self.layout, self.disk, since_us).items():
             self.messages += found.messages
             ledger.doubted |= found.doubted
+            ledger.doubted_rows |= found.doubted_rows
             for commit in found.commits:
                 ledger.add(commit.request_id, time.monotonic())
             committers[signal] = Committer(Journal(self.layout, signal, self.disk, found.next_segment))

@@ -37,6 +37,8 @@ COMMIT_LIMIT_BYTES = 8 * 1024 * 1024
 GATHER_S = 0.005
 """Longest that a commit waits for requests that are being judged."""
 
+IN_DOUBT = "stored once in a segment that could not be made whole at the start"
+
 HEAVY_BYTES = 1024 * 1024
 """Bodies above this are decoded in a thread: the loop goes on answering small ones meanwhile."""
 
@@ -175,7 +177,7 @@ class Ingest:
             return
         if request_id in self.ledger.doubted:
             counts.failed += 1
-            raise OSError(errno.EIO, "stored once in a segment that could not be made whole at the start")
+            raise OSError(errno.EIO, IN_DOUBT)
         task = self._under_way.get(request_id)
         if task is None:
             if self._pending_bytes + len(request.body) > PENDING_LIMIT_BYTES:
@@ -210,6 +212,8 @@ class Ingest:
 
     async def _judge_and_store(self, request: RawRequest, request_id: str) -> None:
         batch = await self._judge(request, request_id)
+        if self.ledger.doubts(batch.lines):
+            raise OSError(errno.EIO, IN_DOUBT)
         if batch.lines:
             await self.committers[request.signal].store(batch)
             counts = self.counts[request.signal]

@@ -21,10 +21,11 @@ from . import retries, spare
 from .disk import WRITING_MODE
 from .inventory import covered_segments
 from .journal import abandoned, ends_well, scan, segments
-from .ledger import REMEMBER_S
+from .ledger import REMEMBER_S, row_ids
 from .tail import is_doubtful
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from .disk import Disk
@@ -50,6 +51,7 @@ class Recovered:
     waiting: list[int] = field(default_factory=list)  # closed segments that are not in Parquet yet
     commits: list[Commit] = field(default_factory=list)  # of the requests in them, oldest first
     doubted: set[str] = field(default_factory=set)  # requests in segments of which nobody knows what is on the medium
+    doubted_rows: set[str] = field(default_factory=set)  # rows in them of which nobody knows the request
     cut_bytes: int = 0  # unacknowledged tails
     damaged_bytes: int = 0  # quarantined
     messages: list[str] = field(default_factory=list)
@@ -115,12 +117,21 @@ def recover(layout: Layout, signal: Signal, disk: Disk, remember_since_us: int) 
     older = [one.number for one in closed if not one.covered and not one.blocked]
     found.waiting = sorted([*found.waiting, *older])
     found.doubted = {commit.request_id for one in unsure for commit in one.commits}
+    found.doubted_rows = {row for one in unsure for row in _rows_in_doubt(one.path)}
     commits = [commit for one in walked if one not in unsure for commit in one.commits]
     found.doubted -= {commit.request_id for commit in commits}
     commits = [*retries.read(layout, signal), *commits]
     late = len(commits) - REMEMBER_AT_LEAST
     found.commits = [commit for at, commit in enumerate(commits) if at >= late or commit.at_us >= remember_since_us]
     return found
+
+
+def _rows_in_doubt(path: Path) -> Iterator[str]:
+    """Ids of the rows in damaged pieces that readers see all the same: a retry must not be stored beside them."""
+    data = path.read_bytes()
+    for start, end, commit in scan(data):
+        if commit is None:
+            yield from row_ids(data[start:end].splitlines())
 
 
 def check(layout: Layout, signal: Signal, number: int, disk: Disk) -> list[str]:
