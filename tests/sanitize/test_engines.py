@@ -67,6 +67,19 @@ def test_looking_near_a_place_takes_the_end_of_a_piece_for_no_end_of_the_text() 
     assert [spans[0] for spans in find(flatten("....@ab"))] == [(4, 7)]
 
 
+def test_looking_near_a_place_goes_on_behind_what_was_found() -> None:
+    find = Pure().finder("@[a-z@]{2,}", near="@", reach=4)
+    text = "@abcdefgh" + "@" + "." * 20 + "@zz"
+    assert [text[start:end] for (start, end), *_ in find(flatten(text))] == ["@abcdefgh@", "@zz"]
+
+
+@in_engine
+def test_shorter_word_is_whole_where_a_longer_one_is_not(engine: Engine) -> None:
+    find = engine.finder("pass(?:word)?", ignore_case=True, whole=True)
+    text = "DB_PASSWORDexport=1 passwords=2"
+    assert [text[start:end] for (start, end), *_ in find(flatten(text))] == ["PASS"]
+
+
 def test_every_way_to_spans_gives_the_same() -> None:
     re2 = pytest.importorskip("re2")
     flat = flatten("a=1 b=22")

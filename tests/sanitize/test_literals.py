@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,9 +10,6 @@ from telem.sanitize import literals
 from telem.sanitize.literals import Literals, Tree
 from telem.sanitize.rules import shipped_rules
 from telem.sanitize.scan import _marks
-
-if TYPE_CHECKING:
-    import pytest
 
 MARKS = _marks(shipped_rules())[0]
 SHIPPED = sorted({literal.lower() for mark in MARKS for literal in (mark.triggers if mark.pattern else (mark.text,))})
@@ -62,6 +58,14 @@ def test_memory_of_words_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
         assert looked_up(words, f"x{letters}key and {letters} {n}key123") == {0}
     assert len(words._known) <= 10
     assert not any(b"123" in word for word in words._known)
+
+
+@pytest.mark.parametrize("piece", ["key_", "x-key", "shpat_", "a1b2"])
+def test_long_words_and_many_places_hold_what_short_ones_do(piece: str) -> None:
+    text = piece * 600
+    assert {EVERY[i] for i in looked_up(LITERALS, text)} == {literal for literal in EVERY if literal in text}
+    tree = Tree({literal: [i] for i, literal in enumerate(EVERY)})
+    assert {EVERY[i] for i in tree.owners((text + "ghp_").encode())} == {one for one in EVERY if one in text + "ghp_"}
 
 
 def test_tree_finds_what_begins_inside_another() -> None:

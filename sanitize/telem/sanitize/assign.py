@@ -94,10 +94,16 @@ NEXT_PAIR = re.compile(
     re.ASCII,
 )
 
-CODE = re.compile(
+CODE_BEGINS = re.compile(
+    r"[.~]{0,2}/|[A-Za-z]:[\\/]|\\&|arn:|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z(?<![0-9])|&?[A-Za-z_]+\Z(?<![A-Z])|"
+    r"[@<(\[{!#*-]",
+    re.ASCII,
+)
+CODE_CHARS = re.compile(r"[(\[.:>+&|=]")
+"""Looked for first: what follows cannot be without one."""
+CODE_INSIDE = re.compile(
     r"(?<![\w.])[0-9.]*+[A-Za-z_][\w.]*+\(|(?<!\w)[0-9]*+[A-Za-z_]\w*+\[|"
-    r"(?:\$|(?<!\w)[0-9]*+[A-Za-z_])\w*(?:\.[A-Za-z_]\w*)+!?[;,)]*\Z|::|->|=>|\A[.~]{0,2}/|\A[A-Za-z]:[\\/]"
-    r"|://|\A@|\A<|\A\\&|\Aarn:|\A[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z(?<![0-9])|\A&?[A-Za-z_]+\Z(?<![A-Z])|\A[(\[{]|\A!|\A#|\A-|\A\*|\+\+|&&|\|\||==[^=]",
+    r"(?:\$|(?<!\w)[0-9]*+[A-Za-z_])\w*(?:\.[A-Za-z_]\w*)+!?[;,)]*\Z|::|->|=>|://|\+\+|&&|\|\||==[^=]",
     re.ASCII,
 )
 BARE_CODE = re.compile(r"[A-Za-z_]+(?:_[A-Za-z]+)*[0-9]?\Z", re.ASCII)
@@ -118,7 +124,8 @@ SETTING = re.compile(r"[a-z_]{2,40}=[a-z]{1,6}\Z", re.ASCII)
 
 NUMBER = re.compile(r"[0-9.,:_-]+", re.ASCII)
 PLACE_OR_CALL = re.compile(
-    r"\Aarn:|\A[a-z]+(?:\.[a-z]+)+/[a-z-]+\Z|\A(?:vault|ssm|env|file|secretsmanager):|\A[.~]{0,2}/[\w.-]+/|\A[A-Za-z]+://|\(\)|\A[A-Za-z_]\w*\(.*\)\Z",
+    r"arn:|[a-z]+(?:\.[a-z]+)+/[a-z-]+\Z|(?:vault|ssm|env|file|secretsmanager):|[.~]{0,2}/[\w.-]+/|[A-Za-z]+://|"
+    r"[A-Za-z_]\w*\(.*\)\Z",
     re.ASCII,
 )
 
@@ -391,12 +398,12 @@ def is_secret(value: str, kind: str, *, quoted: bool, shell: bool = False) -> bo
         return False
     if kind == "random":
         return random_text(value)
-    if PLACE_OR_CALL.search(value) and not random_text(value):
+    if ("()" in value or PLACE_OR_CALL.match(value)) and not random_text(value):
         return False
     if kind == "weak":
         return (
             _mixed(value)
-            and (not CODE.search(value) or _is_base64_word(value))
+            and (not _is_code(value) or _is_base64_word(value))
             and " " not in value
             and entropy(value) > WEAK_ENTROPY_MIN
         )
@@ -411,7 +418,7 @@ def _is_quoted_secret(value: str, kind: str) -> bool:
 
 def _is_bare_secret(value: str, kind: str, *, shell: bool) -> bool:
     long_word = shell and len(value) >= (PROSE_CHARS_MIN if kind == "password" else SHELL_WORD_CHARS_MIN)
-    if CODE.search(value) and not random_text(value):
+    if _is_code(value) and not random_text(value):
         return long_word and value.isalpha()
     if BARE_CODE.match(value) and not shell:
         return (
@@ -422,6 +429,13 @@ def _is_bare_secret(value: str, kind: str, *, shell: bool) -> bool:
             and len(value) >= PROSE_CHARS_MIN
         )
     return _mixed(value) or long_word
+
+
+def _is_code(value: str) -> bool:
+    """Tell whether there is code in a value, or a name, a path or an option."""
+    if CODE_BEGINS.match(value) is not None:
+        return True
+    return CODE_CHARS.search(value) is not None and CODE_INSIDE.search(value) is not None
 
 
 def _mixed(value: str) -> bool:

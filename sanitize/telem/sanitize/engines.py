@@ -37,9 +37,6 @@ Spans = tuple[tuple[int, int], ...]
 Finder = Callable[["Flat"], Iterator[Spans]]
 
 
-SMALL_LETTERS = "abcdefghijklmnopqrstuvwxyz"
-"""The end of a text, which is no character at all, is among them."""
-
 COUNT = re.compile(r"\{(?:\d+,)?(\d+)")
 FAR = 12
 
@@ -90,7 +87,8 @@ class Pure:
         self, pattern: str, *, ignore_case: bool = False, whole: bool = False, near: str = "", reach: int = 0
     ) -> Finder:
         """Compile with `re`."""
-        lower = ignore_case and pattern == pattern.lower()
+        folded = _folded(pattern) if ignore_case else None
+        pattern, lower = folded or pattern, folded is not None
         flags = re.ASCII | (re.IGNORECASE if ignore_case and not lower else re.NOFLAG)
         compiled = re.compile(pattern.replace(r"\z", r"\Z"), flags)
         heads = heads_of(pattern.lower() if ignore_case else pattern)
@@ -100,24 +98,21 @@ class Pure:
             for match in compiled.finditer(flat.text.lower() if lower else flat.text):
                 yield match.regs
 
+        bounded = re.compile(f"(?i:{pattern})(?=[^a-z])", re.ASCII) if whole else compiled
+
         def find_whole(flat: Flat) -> Iterator[Spans]:
-            text, done = flat.text, 0
-            lowered = text.lower() if ignore_case else text
-            for at in heads.places(lowered) if heads else range(len(text)):
-                match = compiled.match(lowered if lower else text, at) if at >= done else None
-                if match is not None:
-                    done = match.end()
-                    if text[done : done + 1] in SMALL_LETTERS:
-                        done = at + 1
-                    else:
-                        yield match.regs
+            text, end = flat.text, 0
+            for at in heads.places(text.lower()) if heads else range(len(text)):
+                if at >= end and (match := bounded.match(text, at)) is not None:
+                    end = match.end()
+                    yield match.regs
 
         seek = re.compile(near, re.ASCII).finditer if near else None
 
         def find_near(flat: Flat) -> Iterator[Spans]:
-            text = flat.text.lower() if lower else flat.text
+            text, at = flat.text.lower() if lower else flat.text, 0
             for begin, stop in windows(seek(flat.text), reach, len(text)) if seek else ():
-                at = begin
+                at = max(at, begin)
                 while (match := compiled.search(text, at, stop)) is not None:
                     at = match.start() + 1
                     if match.end() == stop < len(text):  # the end of what was looked at is no end of the text
@@ -129,6 +124,12 @@ class Pure:
         if whole or near:
             return find_whole if whole else find_near
         return find if heads is None else headed(heads, compiled, lower=lower, ignore_case=ignore_case)
+
+
+def _folded(pattern: str) -> str | None:
+    """Return a pattern that fits a text in lower case where `pattern` fits in any case, if there is one."""
+    folded = re.sub(r"A-Z(?=a-z)|(?<=a-z)A-Z", "", pattern)
+    return folded if folded == folded.lower() else None
 
 
 class Linear:

@@ -25,24 +25,32 @@ RARE = "$%~@<\\/:=-. "
 """What stands in literals without long words, the rarest first."""
 
 
+PLACES_MAX = 200
+"""Places looked at one by one; a text with more of them repeats itself."""
+WORD_BYTES_MAX = 500
+"""Longer words are looked at alone: nobody wrote them."""
+
+
 class Tree:
     """Literals as one pattern, and for each the owners of those that may open where it stands."""
 
     def __init__(self, owners: dict[str, list[int]], *, before: str = "") -> None:
-        self._search = re.compile((before + tree(owners)).encode()).search if owners else None
+        pattern = (before + tree(owners)).encode()
+        self._search = re.compile(pattern).search if owners else None
+        self._every = re.compile(b"(?=(" + pattern + b"))").findall
         # The longest is found first; what it holds stands in the text as well, but need not begin where it does.
         self._opens = {
             (before + word).encode(): frozenset(i for part in owners if part in word for i in owners[part])
             for word in owners
         }
 
-    def places(self, data: bytes) -> list[tuple[int, frozenset[int]]]:
+    def places(self, data: bytes, most: int | None = None) -> list[tuple[int, frozenset[int]]]:
         """Return where literals stand, and whose. Steps by one: a literal may begin inside another."""
         found: list[tuple[int, frozenset[int]]] = []
         if (search := self._search) is None:
             return found
         match = search(data)
-        while match is not None:
+        while match is not None and len(found) != most:
             at = match.start()
             found.append((at, self._opens[match.group()]))
             match = search(data, at + 1)
@@ -50,8 +58,12 @@ class Tree:
 
     def owners(self, data: bytes) -> set[int]:
         """Return whose literals stand in the text."""
-        places = self.places(data)
-        return {owner for _, owners in places for owner in owners} if places else set()
+        places = self.places(data, PLACES_MAX)
+        found = {owner for _, owners in places for owner in owners} if places else set()
+        if len(places) == PLACES_MAX:
+            for literal in set(self._every(data, places[-1][0])):
+                found |= self._opens[literal]
+        return found
 
 
 class Literal(NamedTuple):
@@ -134,16 +146,21 @@ class Literals:
 
     def _held(self, words: list[bytes]) -> Iterator[tuple[bytes, frozenset[int]]]:
         """Return which literals may stand where a word does: all of them are looked for in all words at once."""
+        for word in (word for word in words if len(word) > WORD_BYTES_MAX):
+            alone = b" %b " % word
+            for found, text in ((self._inside, alone), (self._heads, alone), (self._tails, alone[::-1])):
+                yield word, frozenset(found.owners(text))
+        words = [word for word in words if len(word) <= WORD_BYTES_MAX]
         joined = b" %b " % b" ".join(words)
         for found, text, order in (
             (self._inside, joined, words),
             (self._heads, joined, words),
             (self._tails, joined[::-1], words[::-1]),
         ):
-            word = before = 0
+            index = before = 0
             for at, numbers in found.places(text):
-                word, before = word + text.count(b" ", before, at + 1), at + 1
-                yield order[word - 1], numbers
+                index, before = index + text.count(b" ", before, at + 1), at + 1
+                yield order[index - 1], numbers
         for one in self._exact.keys() & words:
             yield one, self._exact[one]
 

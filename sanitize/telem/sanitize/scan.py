@@ -19,11 +19,15 @@ from .assign import gate as name_gate
 from .detect import cookies, private_keys
 from .effort import (
     BEGINNING_UNITS,
+    ESCAPE,
     FINDING,
+    LOOK,
     MATCH,
     NAME,
+    READ,
     TEXT,
     TOKEN,
+    TRIGGER,
     UNITS_AGAIN,
     VIEW,
     WATCHED_CHARS,
@@ -31,6 +35,7 @@ from .effort import (
     TooMuch,
     is_short,
     place_units,
+    reading,
 )
 from .engines import Engine, best_engine, full_match, linear_pattern
 from .flat import Flat, Span, flatten, merge, starts_word
@@ -119,6 +124,7 @@ class Scanner:
         self._wrapped = len(marks) - 1
         self._effort = Effort()
         self._places = _places(self.rules, marks, self._owners)
+        self._readers = _readers(self.rules, marks, self._owners)
         self._allow = frozenset(allow)
         self._allow_domains = frozenset(allow_domains)
         self._allow_patterns = [full_match(pattern) for pattern in allow_patterns]
@@ -209,7 +215,7 @@ class Scanner:
         found = self._look(flat, marks, limit, TEXT)
         for view in views(flat) if self._wrapped in marks else ():
             if len(found) < limit:
-                self._effort.left -= len(view.ats) // 2  # each escape is a piece, and so is what stands before it
+                self._effort.left -= len(view.escapes) * ESCAPE
                 inner = self._look(view.flat, self._gate(view.flat), limit - len(found), VIEW)
                 found += map(view.back, inner)
         if self._known is not None:
@@ -238,7 +244,7 @@ class Scanner:
     def _look(self, flat: Flat, marks: Collection[int], limit: int, units: int) -> list[Span]:
         found: list[Span] = []
         effort = self._effort
-        effort.left -= units
+        effort.left -= units + reading(LOOK, len(flat.data))
         for index in self._triggered(flat, marks) if marks else self._always:
             find = self._finds.get(index) or self._find(index)
             found.extend(islice(find(flat), limit - len(found)))
@@ -260,9 +266,14 @@ class Scanner:
         """Count the places that rules will look at, before they do."""
         lowered = flat.data.lower()
         effort, places = self._effort, self._places
+        read: set[int] = set()
         for mark in marks:
             for literal, lower, units in places[mark]:
                 effort.left -= units * (lowered if lower else flat.data).count(literal)
+            literal, lower, readers = self._readers[mark]
+            if not readers <= read and literal in (lowered if lower else flat.data):
+                read |= readers
+        effort.left -= reading(READ * len(read), len(flat.data))
         if effort.left < 0:
             raise TooMuch
 
@@ -345,6 +356,18 @@ def _places(rules: tuple[Rule, ...], marks: list[Mark], owners: list[list[int]])
     return places
 
 
+def _readers(rules: tuple[Rule, ...], marks: list[Mark], owners: list[list[int]]) -> list[tuple[bytes, bool, set[int]]]:
+    """Return for each mark its literal, whether in lower case, and the rules that read the text where it stands.
+
+    Both engines open for a literal that is there, and may for one that is not.
+    """
+    readers = []
+    for mark, owned in zip(marks, owners, strict=True):
+        reading = set() if mark.pattern else {i for i in owned if rules[i].find == "pattern"}
+        readers.append(((mark.text.lower() if mark.ignore_case else mark.text).encode(), mark.ignore_case, reading))
+    return readers
+
+
 def _compile(rule: Rule, rank: int, engine: Engine, effort: Effort) -> Find:
     if rule.find == "detector":
         return DETECTORS[rule.id](rule, rank, engine, effort)
@@ -374,6 +397,7 @@ def _token(rule: Rule, rank: int, effort: Effort) -> Find:
     match_at = re.compile(rule.pattern, re.ASCII | (re.IGNORECASE if rule.ignore_case else re.NOFLAG)).match
     accepts = _accepts(rule)
     in_runs = {trigger for trigger in rule.triggers if _is_in_run(rule, trigger)}
+    read: set[str] = set()
 
     def judge(text: str, at: int, trigger: str, end_before: int) -> tuple[Span | None, int]:
         """Return the span of the token at `at`, if there is one, and how far to step."""
@@ -381,8 +405,11 @@ def _token(rule: Rule, rank: int, effort: Effort) -> Find:
             return None, 1
         if text.startswith(DATA_URI, at - len(DATA_URI)):
             return None, 1  # a map of sources, a font; what is in it is read decoded
-        if trigger not in in_runs or RUN.match(text, at):
-            effort.left -= TOKEN  # where both engines look: `re` asks about runs only
+        if trigger not in in_runs or RUN.match(text, at):  # where both engines look: `re` asks about runs only
+            effort.left -= TOKEN
+            if trigger not in read:
+                read.add(trigger)
+                effort.left -= reading(TRIGGER, len(text))
         match = match_at(text, at)
         if match is None:
             end = _cut_end(text, at + len(trigger)) if rule.edge and len(trigger) >= CUT_TRIGGER_CHARS_MIN else 0
@@ -395,6 +422,7 @@ def _token(rule: Rule, rank: int, effort: Effort) -> Find:
 
     def find(flat: Flat) -> Iterator[Span]:
         text = flat.text
+        read.clear()
         for trigger in rule.triggers:
             at, end_before = text.find(trigger), -1
             while at >= 0 and effort.left >= 0:

@@ -10,12 +10,12 @@ import binascii
 import re
 from base64 import b64decode
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from .flat import Flat, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 RUN_CHARS_MIN = 24
@@ -32,38 +32,65 @@ BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 DEL = 0x7F
 BLANK = 0x20
 
+COLOUR_BEGINS = r"\x1b|\^\[|\\u001[bB]|\\x1[bB]|\\033|\\e"
+ESCAPES = (
+    r"\\u00[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2}|%[0-9A-Fa-f]{2}|&#\d{2,3};|&#[xX][0-9A-Fa-f]{2};|"
+    rf"&(?:quot|amp|lt|gt|apos);|\\/|(?:{COLOUR_BEGINS})\[[0-9;]{{0,12}}[mK]"
+)
 ESCAPE = re.compile(
-    r"\\u(?P<u>00[0-9A-Fa-f]{2})|\\x(?P<x>[0-9A-Fa-f]{2})|%(?P<p>[0-9A-Fa-f]{2})|&#(?P<d>\d{2,3});|"
-    r"&#[xX](?P<h>[0-9A-Fa-f]{2});|&(?P<e>quot|amp|lt|gt|apos);|(?P<s>\\/)|"
-    r"(?P<a>(?:\x1b|\^\[|\\u001[bB]|\\x1[bB]|\\033|\\e)\[[0-9;]{0,12}[mK])",
+    r"[\\%&^\x1b](?:(?<=%)(?P<p>[0-9A-Fa-f]{2})|(?<=\\)(?:u(?P<u>00[0-9A-Fa-f]{2})|x(?P<x>[0-9A-Fa-f]{2})|(?P<s>/))|"
+    r"(?<=&)(?:#(?P<d>\d{2,3});|#[xX](?P<h>[0-9A-Fa-f]{2});|(?P<e>quot|amp|lt|gt|apos);)|"
+    r"(?P<a>(?:(?<=\x1b)|(?<=\^)\[|(?<=\\)(?:u001[bB]|x1[bB]|033|e))\[[0-9;]{0,12}[mK]))",
     re.ASCII,
 )
-ESCAPE_BEGINS = re.compile(r"[\\%&^\x1b][uxe0/\[#qalg0-9A-Fa-f]")
-"""One set of characters and another: `re` looks for that five times faster than for the whole."""
+"""The same, beginning with one set of characters, for which `re` can look ten times as fast."""
 
 ENTITIES = {"quot": '"', "amp": "&", "lt": "<", "gt": ">", "apos": "'"}
 
 
-class View(NamedTuple):
-    """An unwrapped text, piece by piece: what stands as in the original, and single characters that were escapes."""
+class View:
+    """An unwrapped text, and the way back."""
 
-    flat: Flat
-    ats: list[int]  # where each piece begins
-    origins: list[tuple[int, int]]  # and where in the original; where an escape ends there, 0 for other pieces
-    start: int
-    end: int
+    __slots__ = ("_ats", "_origins", "end", "escapes", "flat", "start")
+
+    def __init__(self, flat: Flat, start: int, end: int, escapes: Sequence[re.Match[str]] = ()) -> None:
+        self.flat, self.start, self.end = flat, start, end
+        self.escapes = escapes
+        """What was undone between `start` and `end`; nothing when all of it was decoded."""
+        self._ats: list[int] = []
+        """Where each piece begins: what stands as in the original, and single characters that were escapes."""
+        self._origins: list[tuple[int, int]] = []
+        """And where in the original; where an escape ends there, 0 for other pieces."""
 
     def back(self, span: Span) -> Span:
         """Return the span of the original; a hit inside base64 takes the whole run."""
-        if not self.ats:
+        if not self.escapes:
             return span._replace(start=self.start, end=self.end)
+        if not self._ats:
+            self._mark()
         return span._replace(start=self._origin(span.start)[0], end=self._origin(span.end - 1)[1])
+
+    def _mark(self) -> None:
+        """Note where each piece came from; most texts have nothing to find, and need no way back."""
+        at, size = self.start, 0
+        for match in self.escapes:
+            first, last = match.span()
+            self._ats.append(size)
+            self._origins.append((at, 0))
+            size += first - at
+            if _plain(match):
+                self._ats.append(size)
+                self._origins.append((first, last))
+                size += 1
+            at = last
+        self._ats.append(size)
+        self._origins.append((at, 0))
 
     def _origin(self, at: int) -> tuple[int, int]:
         """Return from where to where a character stands in the original."""
-        piece = bisect_right(self.ats, at) - 1
-        start, end = self.origins[piece]
-        start += 0 if end else at - self.ats[piece]
+        piece = bisect_right(self._ats, at) - 1
+        start, end = self._origins[piece]
+        start += 0 if end else at - self._ats[piece]
         return start, end or start + 1
 
 
@@ -71,13 +98,13 @@ def is_wrapped(flat: Flat) -> bool:
     """Tell whether there may be another reading, by quicker ways than `WRAPPED` is in `re`."""
     text = flat.text
     escaped = "\\" in text or "%" in text or "&" in text or "\x1b" in text
-    return (escaped and next(_escapes(text), None) is not None) or RUN in flat.data.translate(RUN_BYTES)
+    return (escaped and ESCAPE.search(text) is not None) or RUN in flat.data.translate(RUN_BYTES)
 
 
 def views(flat: Flat) -> Iterator[View]:
     """Return the readings of the text that differ from the text."""
     text = flat.text
-    if escapes := list(_escapes(text)):
+    if escapes := list(ESCAPE.finditer(text)):
         starts = [escape.start() for escape in escapes]
         for start, end in _windows(text, escapes):
             first, last = bisect_left(starts, start), bisect_left(starts, end)
@@ -88,19 +115,8 @@ def views(flat: Flat) -> Iterator[View]:
         for at in (start, start + 1, start + 2) if text[start : start + 2] == "0x" else (start, start + 1):
             decoded = _decoded(text[at:end])
             if decoded:
-                yield View(decoded, [], [], at, end)
+                yield View(decoded, at, end)
                 break
-
-
-def _escapes(text: str) -> Iterator[re.Match[str]]:
-    at = 0
-    while (begins := ESCAPE_BEGINS.search(text, at)) is not None:
-        escape = ESCAPE.match(text, begins.start())
-        if escape is None:
-            at = begins.start() + 1
-        else:
-            yield escape
-            at = escape.end()
 
 
 RUN_BYTES = bytes(1 if chr(c) in BASE64 else 0 for c in range(256))
@@ -143,28 +159,27 @@ def _blank_after(text: str, at: int) -> int:
     return min([place for place in found if place >= 0], default=min(len(text), at + 2 * WINDOW_CHARS))
 
 
-def _unescaped(text: str, start: int, end: int, escapes: Iterable[re.Match[str]]) -> View:
+def _unescaped(text: str, start: int, end: int, escapes: Sequence[re.Match[str]]) -> View:
     pieces: list[str] = []
-    ats: list[int] = []
-    origins: list[tuple[int, int]] = []
-    at, size = start, 0
+    at, known = start, _plains
     for match in escapes:
-        plain = _plain(match)
         first, last = match.span()
+        escape = text[first:last]
+        plain = known.get(escape)
+        if plain is None:
+            plain = _plain(match)
+            if len(known) < PLAINS_MAX:
+                known[escape] = plain
         pieces += (text[at:first], plain)
-        ats.append(size)
-        origins.append((at, 0))
-        size += first - at
-        if plain:
-            ats.append(size)
-            origins.append((first, last))
-            size += 1
         at = last
     pieces.append(text[at:end])
-    ats.append(size)
-    origins.append((at, 0))
     joined = "".join(pieces)
-    return View(Flat(joined, joined.encode("ascii")), ats, origins, start, end)
+    return View(Flat(joined, joined.encode("ascii")), start, end, escapes)
+
+
+PLAINS_MAX = 2_000
+"""Escapes whose meaning is remembered; colours have many."""
+_plains: dict[str, str] = {}
 
 
 def _plain(match: re.Match[str]) -> str:
@@ -186,7 +201,7 @@ HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 
 _ANY = "[A-Za-z0-9+/_-]"
 WRAPPED = (
-    rf"{ESCAPE.pattern}|(?:^|[^A-Za-z0-9+/_-])(?:{_ANY}?|0x)"
+    rf"{ESCAPES}|(?:^|[^A-Za-z0-9+/_-])(?:{_ANY}?|0x)"
     rf"(?:(?:[{FIRST_OF_FOUR}]{_ANY}{{3}}){{{RUN_CHARS_MIN // 4}}}|(?:[{FIRST_OF_TWO}]{_ANY}){{{RUN_CHARS_MIN // 2}}})"
 )
 """What stands in a text of which there is another reading: an escape, or a run that may be base64 or hex of a text."""
