@@ -81,6 +81,29 @@ def test_what_is_remembered_or_easy_is_judged_as_the_rest(attributes: list[tuple
         assert [repr(filled(quick, attributes)) for _ in range(3)] == [expected] * 3
 
 
+@settings(max_examples=400, deadline=None)
+@given(attributes=st.lists(st.tuples(st.sampled_from(NAMES), VALUES), max_size=14))
+def test_one_pass_makes_the_row_that_two_make(attributes: list[tuple[str, Any]]) -> None:
+    """Names sent twice among them, under every policy, and what stood in the row before stays."""
+    raws = [raw_of(key, value) for key, value in attributes]
+    for quick, without_memory in JUDGES:
+        expected: Row = {"id": "x"}
+        without_memory._fill_anew(expected, 1, raws, None)
+        row: Row = {"id": "x"}
+        quick.fill(row, raws)
+        assert repr(row) == repr(expected)
+
+
+@pytest.mark.parametrize("last", [("file_path", "/x/.env"), ("prompt_text", "x"), ("a.b", "plain"), ("a.c", None)])
+def test_what_is_looked_at_twice_is_counted_once(last: tuple[str, Any]) -> None:
+    """Whether one attribute decides about another, or a name comes twice, shows before any is judged."""
+    judge = judge_of("")
+    secrets = [("a.b", "ghp_" + "q7Zr2Xw9Lk4M" * 3), last]
+    filled(judge, secrets)
+    found = sum(judge._redactor.tally.redactions.values())
+    assert found == (0 if last[0] == "a.b" else 1)
+
+
 @pytest.mark.parametrize("value", [5, "12345", UUID, "toolu_01" + "aB3" * 6, 0.25])
 @pytest.mark.parametrize("change", [1, 12, -1, "longer", "shorter"])
 def test_an_attribute_whose_lengths_are_wrong_is_not_taken_for_an_easy_one(value: Any, change: Any) -> None:

@@ -14,7 +14,7 @@ from .columns import BIT, PROMOTED_BY_SIGNAL, Type
 from .policy import Action
 from .records import Profile
 from .shape import Form, read_money
-from .verdict import AS_TEXT
+from .verdict import AS_TEXT, LOST, TOGETHER
 
 if TYPE_CHECKING:
     from .policy import Policy
@@ -48,7 +48,7 @@ class Easy:
         self._places: dict[bytes, tuple[str, str, int, Type]] = {}
         for column in PROMOTED_BY_SIGNAL[signal] if policy.profile is not Profile.OFF else ():
             key = column.attributes[0]
-            if policy.rule_for(key).action is Action.KEEP and len(key) <= NAME_BYTES_MAX:
+            if policy.rule_for(key).action is Action.KEEP and len(key) <= NAME_BYTES_MAX and key not in TOGETHER:
                 head = b"\n%c%b\x12" % (len(key), key.encode())
                 self._places[head] = (key, column.name, BIT[column.name], column.type)
 
@@ -58,19 +58,19 @@ class Easy:
         place = self._places.get(raw[:size])
         if place is None:
             return None
-        key, column, bit, kind = place
+        _, column, bit, kind = place
         value = raw[size:]
         if kind is Type.TEXT:
             if _TEXT_SIZES.get(value[:3]) == len(value) and _ID(value, 3):
-                return key, column, value[3:].decode(), bit, False, None, None
+                return column, value[3:].decode(), bit, None
         elif kind is Type.MONEY:
             return _money(place, value)
         elif kind in _NUMBERS:
             if _INT_SIZES.get(value[:2]) == len(value):
                 if _VARINT(value, 2):
-                    return key, column, _integer(value), bit, False, None, None
+                    return column, _integer(value), bit, None
             elif _TEXT_SIZES.get(value[:3]) == len(value) and _DIGITS(value, 3):
-                return key, column, int(value[3:]), bit << AS_TEXT, False, None, None
+                return column, int(value[3:]), bit << AS_TEXT, None
         return None
 
 
@@ -81,8 +81,8 @@ def _money(place: tuple[str, str, int, Type], value: bytes) -> Verdict | None:
     (number,) = _DOUBLE(value, 2)
     money, form = read_money(number)
     if form is Form.SAME:
-        return key, column, money, bit, False, None, None
-    return None if money is None else (key, column, money, 0, False, key, number)
+        return column, money, bit, None
+    return None if money is None else (column, money, bit << LOST, (False, key, number))
 
 
 def _integer(value: bytes) -> int:

@@ -15,12 +15,10 @@ from .naming import number_as_text
 from .policy import Action
 from .redact import CARD_NUMBERS, DROPPED
 from .shape import NOWHERE, Form, plan
-from .verdict import AS_TEXT, SAME
+from .verdict import AS_TEXT, LOST, NOTHING, SAME, TOGETHER
 from .wire import attributes_of, pair_of, raw_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from .records import Attribute, Attributes, Row, Signal
     from .redact import Handler, Redactor
     from .shape import Reader
@@ -38,11 +36,14 @@ RAW_BYTES_MAX = 400
 SMALL = range(-1, 256)
 """Numbers that repeat: counts, states, small sizes."""
 
-IDS = ("session.id", "prompt.id")
-"""Ids that many records share."""
+IDS = ("session_id", "prompt_id")
+"""Columns of ids that many records share."""
 
 _NUMBERS = (int, float, bool)
-_STAMP = ("event.timestamp", None, None, BIT["event_timestamp"], False, None, None)
+_NOT_RARE = (False, None, None)
+_TOGETHER_HEADS = [b"\n%c%b" % (len(name), name.encode()) for name in TOGETHER]
+_STAMP = "event.timestamp"
+_STAMP_BIT = BIT["event_timestamp"]
 
 
 class Step(NamedTuple):
@@ -71,52 +72,65 @@ class Judge:
     def fill(self, row: Row, raws: list[bytes], stamp: bytes | None = None) -> None:
         """Fill the columns, `attributes` with what no column represents, and the bits of what one does.
 
-        The innermost loops of the house, twenty turns a record.
+        The innermost loop of the house, twenty turns a record.
 
         Args:
             stamp: the `event.timestamp` that says what `time` says; it leaves its bit and nothing else.
         """
-        rest: dict[str, object] = {}
-        bits = 0
-        for _, column, value, bit, second, name, kept in self._verdicts(raws, stamp):
-            bits |= bit
-            if name is None:
-                if column is not None:
-                    row[column] = value
-                continue
-            if column is not None and not (second and column in row):
-                row[column] = value
-            rest[name] = kept
-        row["attributes"] = rest
-        row["promoted"] = bits & SAME
-        if bits > SAME:
-            row["promoted_as_text"] = bits >> AS_TEXT
-
-    def _verdicts(self, raws: list[bytes], stamp: bytes | None) -> Iterable[Verdict]:
-        """Judge the attributes of a record. A name sent twice keeps its last value, and only that one is judged."""
         known, easy = self._known, self._easy.verdict
-        found: dict[str, Any] = {}
-        new: list[tuple[str, Attribute, bytes]] = []
+        before, bits, dropped, plainly = len(row), 0, 0, False
+        rest: dict[str, object] = {}
         for raw in raws:
             verdict = known.get(raw)
-            if verdict is not None:
-                found[verdict[0]] = verdict
-            elif raw == stamp:
-                found[_STAMP[0]] = _STAMP
-            elif (verdict := easy(raw)) is not None:
-                found[verdict[0]] = verdict
-                if (verdict[2] in SMALL) if type(verdict[2]) is int else (verdict[0] in IDS):
+            if verdict is None:
+                if raw == stamp:
+                    bits |= _STAMP_BIT
+                    continue
+                verdict = easy(raw)
+                if verdict is None:
+                    plainly = plainly or _are_plain(raws)
+                    key, value = pair_of(raw)
+                    if not plainly or key in TOGETHER:
+                        return self._fill_anew(row, before, raws, stamp)
+                    verdict = self._new(key, value, raw)
+                elif (verdict[1] in SMALL) if type(verdict[1]) is int else (verdict[0] in IDS):
                     self._remember(raw, verdict)
-            else:
-                key, value = pair_of(raw)
-                found[key] = pair = (key, value, raw)
-                new.append(pair)
-        if "file_path" in found or "prompt_text" in found:
-            return self._together(attributes_of(raws), stamp)
-        for pair in new:
-            if found[pair[0]] is pair:
-                found[pair[0]] = self._new(*pair)
-        return found.values()
+            column, found, bit, rare = verdict
+            bits |= bit
+            if rare is None:
+                row[column] = found  # type: ignore[index]  # what is not rare has one
+                continue
+            second, name, kept = rare
+            if name is None:
+                dropped += not bit
+                continue
+            rest[name] = kept
+            if column is not None and not (second and column in row):
+                row[column] = found
+        if not _all_differ(bits, len(rest) + dropped, len(raws)):
+            return self._fill_anew(row, before, raws, stamp)
+        return _finish(row, rest, bits)
+
+    def _fill_anew(self, row: Row, before: int, raws: list[bytes], stamp: bytes | None) -> None:
+        """Do the same for a record with a name that was sent twice, or of whose attributes one decides about another.
+
+        A name sent twice keeps its last value, and only that one is judged.
+
+        Args:
+            before: how many columns the row had before its attributes.
+        """
+        for column in list(row)[before:]:
+            del row[column]
+        rest: dict[str, object] = {}
+        bits = 0
+        for into, found, bit, rare in self._together(attributes_of(raws), stamp):
+            bits |= bit
+            second, name, kept = rare or _NOT_RARE
+            if into is not None and not (second and into in row):
+                row[into] = found
+            if name is not None:
+                rest[name] = kept
+        _finish(row, rest, bits)
 
     def _together(self, attributes: Attributes, stamp: bytes | None) -> list[Verdict]:
         """Judge attributes of which one decides about another."""
@@ -125,9 +139,9 @@ class Judge:
         silent: dict[str, Verdict] = {}
         twin, bit = attributes.get("prompt_text"), self._step("prompt_text").bit
         if bit and isinstance(twin, str) and twin == attributes.get("prompt"):
-            silent["prompt_text"] = ("prompt_text", None, None, bit, False, None, None)
-        if stamp is not None and raw_of(_STAMP[0], attributes.get(_STAMP[0])) == stamp:
-            silent[_STAMP[0]] = _STAMP
+            silent["prompt_text"] = (None, None, bit, NOTHING)
+        if stamp is not None and raw_of(_STAMP, attributes.get(_STAMP)) == stamp:
+            silent[_STAMP] = (None, None, _STAMP_BIT, NOTHING)
         return [silent.get(key) or self._judged(self._step(key), key, value) for key, value in attributes.items()]
 
     def _new(self, key: str, value: Attribute, raw: bytes) -> Verdict:
@@ -157,17 +171,17 @@ class Judge:
         else:
             kept = self._redactor.attribute(key, value)
         if kept is DROPPED:
-            return key, None, None, 0, False, None, None
+            return None, None, 0, NOTHING
         if kind is exact and type(kept) is kind:
-            return key, column, kept, bit, False, None, None
+            return column, kept, bit, None
         converted = None
         if column:
             converted, form = read(kept)
             if bit and form is not Form.LOST:
-                filled = column if converted is not None else None
-                return key, filled, converted, bit if form is Form.SAME else bit << AS_TEXT, False, None, None
+                bits = bit if form is Form.SAME else bit << AS_TEXT
+                return (None, None, bits, NOTHING) if converted is None else (column, converted, bits, None)
         left = kept if kind is str else plain(kept)
-        return key, column if converted is not None else None, converted, 0, not bit, name, left
+        return column if converted is not None else None, converted, bit << LOST, (not bit, name, left)
 
     def _step(self, key: str) -> Step:
         step = self._steps.get(key)
@@ -183,3 +197,29 @@ class Judge:
         action = redactor.policy.rule_for(key).action
         passes = action is Action.KEEP or (action is Action.SCAN and not number_as_text(key, 0))
         return Step(column, read, exact, bit, redactor.memory(key), redactor.handler(key), redactor.name(key), passes)
+
+
+def _are_plain(raws: list[bytes]) -> bool:
+    """Tell whether no name comes twice and none is of `TOGETHER`, as far as the usual form of the bytes says.
+
+    Whatever is found in a text is counted, so those that are looked at twice would be counted twice.
+    """
+    heads = {raw[: raw[1] + 2] for raw in raws if len(raw) > 1}
+    return len(heads) == len(raws) and heads.isdisjoint(_TOGETHER_HEADS)
+
+
+def _all_differ(bits: int, others: int, attributes: int) -> bool:
+    """Tell whether no name came twice: each attribute has a bit of its own, or is one of the others without a bit."""
+    if bits > SAME:
+        same, as_text, lost = bits & SAME, bits >> AS_TEXT & SAME, bits >> LOST
+        if same & as_text or (lost and (same | as_text) & lost):
+            return False
+        others -= lost.bit_count()  # they have a bit and stay as well
+    return bits.bit_count() + others == attributes
+
+
+def _finish(row: Row, rest: dict[str, object], bits: int) -> None:
+    row["attributes"] = rest
+    row["promoted"] = bits & SAME
+    if as_text := bits >> AS_TEXT & SAME:
+        row["promoted_as_text"] = as_text
