@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
+from pyarrow._compute import SortOptions, TakeOptions, call_function  # pyarrow.compute describes all: 40 ms, 3 %
 
 from telem.sanitize.columns import Type
 
@@ -96,8 +96,8 @@ def _timed(table: pa.Table, names: Sequence[str]) -> pa.Table:
 def _sorted(table: pa.Table, names: Sequence[str]) -> pa.Table:
     """Sort by columns. Half of all are empty and need not be moved; DuckDB, which moves them, takes 2 µs more a row."""
     filled = [name for name in table.column_names if table[name].null_count < len(table)]
-    order = pc.sort_indices(table, sort_keys=[(name, "ascending") for name in names])
-    moved = table.select(filled).take(order)
+    order = call_function("sort_indices", [table], SortOptions([(name, "ascending") for name in names]))
+    moved = call_function("take", [table.select(filled), order], TakeOptions(boundscheck=False))
     empty = set(table.column_names).difference(filled)
     columns = [table[name] if name in empty else moved[name] for name in table.column_names]
     return pa.Table.from_arrays(columns, schema=table.schema)

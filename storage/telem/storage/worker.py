@@ -18,6 +18,7 @@ the ingest path with it.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import sys
@@ -217,3 +218,5 @@ def _uncovered(numbers: list[int], covered: set[int]) -> list[list[int]]:
 
 if __name__ == "__main__":
     main()
+    atexit._run_exitfuncs()  # noqa: SLF001 (there is no public name for it)
+    os._exit(0)  # to take DuckDB and pyarrow apart again takes 40 ms, 3 % of compacting 100,000 records
