@@ -19,6 +19,7 @@ from telem.storage import (
     catalog,
     closing,
     manifest,
+    merge,
     purge,
     quarantine,
     recovery,
@@ -107,6 +108,9 @@ RULES: dict[str, Broken] = {
     ),
     "a segment that may not stay empty says so": edited(Disk.empty, ("path.chmod(WRITING_MODE)", "pass")),
     "a worker looks anew which segments are in Parquet": edited(worker._uncovered, ("in covered", "in ()")),
+    "a merge begins with an empty folder": edited(
+        merge.merge, ("shutil.rmtree(target)\n    disk", "shutil.rmtree(target, ignore_errors=True)\n    disk")
+    ),
     "a closed day gets no row any more": _into_closed_days,
     "what takes the place of other files is in the manifest before": edited(
         manifest.replace_day,
@@ -175,6 +179,7 @@ SCENES: dict[str, scenes.Scene] = {
     "a segment that may not stay empty says so": scenes.EMPTIED,
     "a worker looks anew which segments are in Parquet": scenes.COMPACTING,
     "what takes the place of other files is in the manifest before": scenes.PURGING,
+    "a merge begins with an empty folder": scenes.MERGING,
     "the script that says what the catalog holds is written after it": scenes.PUBLISHING,
     "the script says nothing of a catalog that is being replaced": scenes.TO_AND_FRO,
     "the files of renewed totals are there before they are in force": scenes.GIVING_UP,

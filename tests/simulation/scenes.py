@@ -152,6 +152,13 @@ TORN = Scene(("sends", "tear", "fault", "start", "heal", "sends", "compact"), "E
 FAILING = Scene(("sends", "compact", "sends", "serve"), "EIO", range(1, 20), 2)
 UNSURE = Scene(("sends", "fault", "sends", "heal", "start", "compact"), "EIO", [*[2] * 6, *range(1, 20)], 40, cut=True)
 COMPACTING = Scene((*_STORED, DAY_S, "tick", 61.0, "tick"), "EIO", range(6, 22), during="compact")
+MERGING = Scene(
+    (*_STORED, *_STORED, DAY_S, "purge", "compact", "tick", "compact", "heal", "compact"),
+    "EIO",
+    range(39, 91, 2),
+    8,
+    during="purge",
+)
 UNPUBLISHED = Scene(
     (*_STORED, "compact", 1000.0, "tick", 1000.0, "tick"),
     "EIO",

@@ -37,7 +37,8 @@ MEMORY_LIMIT_MB = 144
 def merge(layout: Layout, signal: Signal, day: str, disk: Disk) -> int:
     """Merge a day's files; returns how many there are left. Files between which a segment is missing stay apart."""
     target = layout.merging(signal) / f"ingest_day={day}"
-    shutil.rmtree(target, ignore_errors=True)
+    if target.exists():  # what a failed one left would be exchanged in beside its rows
+        shutil.rmtree(target)
     disk.directory(target)
     runs = runs_of_day(layout, signal, day)
     for run in runs:

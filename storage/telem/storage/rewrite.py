@@ -47,7 +47,8 @@ def rewrite_day(layout: Layout, signal: Signal, day: str, changes: Mapping[Path,
         OSError: a step failed; the day is as it was, or wholly changed.
     """
     aside = layout.merging(signal) / f"ingest_day={day}"
-    shutil.rmtree(aside, ignore_errors=True)
+    if aside.exists():  # what a failed one left would be exchanged in beside its rows
+        shutil.rmtree(aside)
     disk.directory(aside)
     try:
         for path in sorted(layout.day(signal, day).glob("*.parquet")):
