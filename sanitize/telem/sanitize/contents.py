@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .records import Attribute
 
 PATH_KEYS: Final = ("file_path", "filePath", "notebook_path", "path", "filename", "file", "abs_path", "absolute_path")
-PATH_KEY_ENDS: Final = tuple(key + after for key in ("path", "Path", "file", "filename") for after in '"\\')
+PATH_ENDS, FILE_ENDS = re.compile(r'ath["\\]').search, re.compile(r'ile(?:name)?["\\]').search
 """How a name of a path ends in JSON, also in JSON that is in a string."""
 
 CONTENT_KEYS: Final = frozenset(
@@ -122,7 +122,7 @@ class Contents:
         """Return a text without its long fenced blocks, and without contents in JSON that was cut off."""
         if self.settings.fenced_lines_max and ("```" in value or "~~~" in value):
             value = self._unfenced(value)
-        if '"' in value and ("ath" in value or "ile" in value) and any(end in value for end in PATH_KEY_ENDS):
+        if '"' in value and (PATH_ENDS(value) or FILE_ENDS(value)):
             value = self._members(value)
         return value
 

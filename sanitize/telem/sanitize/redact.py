@@ -67,6 +67,9 @@ DROPPED: Final = Dropped()
 
 Handler = Callable[[str], "str | Dropped"]
 
+NOTHING_KNOWN: Final[dict[str, str]] = {}
+"""The memory of attributes whose values are judged each time; nothing is put into it."""
+
 
 class Tally:
     """Counts of what was done: by rule and attribute, never with a value."""
@@ -126,8 +129,8 @@ class Redactor:
         A look into it saves the call of `handler(key)` for the values that repeat, which most do; it may be emptied at
         any time.
         """
-        handler = self.handler(key)
-        return self._memories.get(handler, {})
+        handler = self._handlers.get(key) or self.handler(key)
+        return self._memories.get(handler, NOTHING_KNOWN)
 
     def attribute(self, key: str, value: Attribute) -> Attribute | Dropped:
         """Judge one attribute of any type, or return `DROPPED`."""

@@ -213,11 +213,12 @@ class Scanner:
         flat = flatten(text)
         marks = self._gate(flat)
         found = self._look(flat, marks, limit, TEXT)
-        for view in views(flat) if self._wrapped in marks else ():
-            if len(found) < limit:
-                self._effort.left -= len(view.escapes) * ESCAPE
-                inner = self._look(view.flat, self._gate(view.flat), limit - len(found), VIEW)
-                found += map(view.back, inner)
+        if self._wrapped in marks:
+            for view in views(flat):
+                if len(found) < limit:
+                    self._effort.left -= len(view.escapes) * ESCAPE
+                    inner = self._look(view.flat, self._gate(view.flat), limit - len(found), VIEW)
+                    found += map(view.back, inner)
         if self._known is not None:
             found += [Span(start, end, KNOWN_VALUE, "", -1) for start, end in self._known.spans(text)]
         return found
@@ -244,7 +245,11 @@ class Scanner:
     def _look(self, flat: Flat, marks: Collection[int], limit: int, units: int) -> list[Span]:
         found: list[Span] = []
         effort = self._effort
-        effort.left -= units + reading(LOOK, len(flat.data))
+        effort.left -= units
+        if effort.watched:
+            effort.left -= reading(LOOK, len(flat.data))
+        elif not marks and not self._always:
+            return found
         for index in self._triggered(flat, marks) if marks else self._always:
             find = self._finds.get(index) or self._find(index)
             found.extend(islice(find(flat), limit - len(found)))
