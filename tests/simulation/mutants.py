@@ -9,7 +9,7 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
-from telem.storage import catalog, purge, recovery, retire, rollups
+from telem.storage import catalog, purge, recovery, retire, rollups, worker
 from telem.storage import disk as disk_module
 
 if TYPE_CHECKING:
@@ -33,12 +33,13 @@ def without(site: str) -> types.ModuleType:
     return _module(ast.unparse(ast.fix_missing_locations(tree)))
 
 
-BESIDE = (catalog, purge, recovery, retire, rollups)
+BESIDE = (catalog, purge, recovery, retire, rollups, worker)
 """Modules that sync for themselves what another one may have left undone."""
 
 EXPLAINED = {
     "purge.receipt:1": "an intent that comes back is fulfilled again, and finds nothing",
     "rollups.sweep:1": "a test of its own: test_totals_go_only_once_those_in_force_are_there_to_stay",
+    "worker._settle:1": "likewise: test_a_name_that_was_taken_back_stays_away_once_its_rows_are_written_elsewhere",
     "recovery._make_sure:1": "for folders of programs that did not say by its mode that a segment was being written",
 }
 """Syncs that no life of the simulation misses, and why."""

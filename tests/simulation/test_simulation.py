@@ -20,7 +20,7 @@ from tests.simulation.world import World
 
 from telem.sanitize.records import SanitizedBatch, Signal
 from telem.storage import disk as disk_module
-from telem.storage import recovery, rollups
+from telem.storage import recovery, rollups, worker
 from telem.storage.disk import Disk
 from telem.storage.journal import Journal
 from telem.storage.layout import Layout
@@ -146,6 +146,35 @@ def test_totals_go_only_once_those_in_force_are_there_to_stay(forgets: bool) -> 
         lost += not rollups.files(layout, rollups.read(layout))[0].exists()
         shutil.rmtree(folder)
     assert bool(lost) is forgets
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_a_name_that_was_taken_back_stays_away_once_its_rows_are_written_elsewhere(forgets: bool) -> None:
+    """The sync of a published file's folder fails, another file is written, and then the power goes."""
+    disk = Disk()
+    back = 0
+    for seed in range(20):
+        folder = Path(tempfile.mkdtemp(prefix="telem-", dir=MEMORY))
+        (home := folder / "home").mkdir()
+        layout, system = Layout(home), System(home, random.Random(seed), lambda: 1.0)
+        day = layout.day(Signal.LOGS, "2026-11-24")
+        with (
+            system.running(disk_module),
+            mutants.without_beside("worker._settle:1") if forgets else contextlib.nullcontext(),
+        ):
+            disk.directory(day)
+            disk.write(temporary := day / ".tmp-x", b"rows")
+            system.plan = Plan("EIO", system.calls + 3)
+            with pytest.raises(OSError, match="a sync"):
+                disk.publish(temporary, day / "x.parquet")
+            assert list(day.iterdir()) == []
+            system.plan = Plan()
+            worker._settle(layout, Signal.LOGS, "2026-11-23", disk)
+        system.plan, system.dead = Plan("cut"), True
+        system.revive(Plan())
+        back += any(day.iterdir())
+        shutil.rmtree(folder)
+    assert bool(back) is forgets
 
 
 MUTANT_SEEDS = 400

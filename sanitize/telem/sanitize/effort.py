@@ -24,6 +24,9 @@ TEXT, VIEW, ESCAPE, FINDING, NAME, VALUE, MATCH, TOKEN = 3, 20, 1, 12, 2, 7, 2, 
 """What it takes to look at a text, to look at an unwrapped piece, to undo an escape, to replace a finding, to judge a
 name, the value after it, what a pattern fits, and what begins like a token: `re` needs twice as many microseconds."""
 
+BACK = 8
+"""What it takes beside that to find the way back from a finding in an unwrapped piece."""
+
 LOOK, READ, TRIGGER = 800, 200, 20
 """What it takes to look for triggers in `UNITS_CHARS` characters, to read them for a rule whose words stand there, and
 for one trigger of a token: a text with some of each rule's is no text that anybody wrote."""

@@ -18,6 +18,7 @@ from .assign import MARKER_BEGINS, assignments
 from .assign import gate as name_gate
 from .detect import cookies, private_keys
 from .effort import (
+    BACK,
     BEGINNING_UNITS,
     ESCAPE,
     FINDING,
@@ -218,6 +219,7 @@ class Scanner:
                 if len(found) < limit:
                     self._effort.left -= len(view.escapes) * ESCAPE
                     inner = self._look(view.flat, self._gate(view.flat), limit - len(found), VIEW)
+                    self._effort.left -= BACK * len(inner)
                     found += map(view.back, inner)
         if self._known is not None:
             found += [Span(start, end, KNOWN_VALUE, "", -1) for start, end in self._known.spans(text)]

@@ -81,12 +81,25 @@ def _compact(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
 
     signal = Signal(job["signal"])
     runs = _uncovered(job["segments"], covered_segments(layout, signal))
-    day = max(job["day"], rollups.read(layout).closed)  # a closed day gets no row any more, however late we are
+    closed = rollups.read(layout).closed
+    day = max(job["day"], closed)  # a closed day gets no row any more, however late we are
+    _settle(layout, signal, closed, disk)
     damage = [said for run in runs for number in run for said in check(layout, signal, number, disk)]
     paths = [compact(layout, signal, run, day, disk) for run in runs]
     manifest.note(layout, signal, day, disk)
     size = sum(path.stat().st_size for path in paths)
     return {"path": ", ".join(map(str, paths)), "bytes": size, "damage": damage}
+
+
+def _settle(layout: Layout, signal: Signal, closed: str, disk: Disk) -> None:
+    """Sync the folders of days that still get rows: a name may have been taken back there whose sync had failed.
+
+    Were it back after a power cut, its rows would stand beside those of the file that is written now, perhaps on
+    another day.
+    """
+    for folder in layout.parquet(signal).glob("v=*/ingest_day=*"):
+        if folder.name.removeprefix("ingest_day=") >= closed:
+            disk.sync_directory(folder)
 
 
 def _merge(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
