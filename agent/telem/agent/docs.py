@@ -132,11 +132,10 @@ def sanitization_markdown() -> str:
 
 def troubleshooting_markdown() -> str:
     """`docs/TROUBLESHOOTING.md`: what the doctor knows, by symptom."""
-    from .doctor.commands import CHECKS
-    from .doctor.live import TROUBLES as LIVE
+    from .doctor.commands import PARTS
 
     parts = [_GENERATED, "", _TROUBLES_HEAD]
-    for troubles in (*(module.TROUBLES for module in CHECKS), LIVE):
+    for troubles in (module.TROUBLES for module in PARTS):
         parts += [f"## {troubles.part[0].upper()}{troubles.part[1:]}", ""]
         for trouble in troubles.by_name.values():
             parts += [f"### {trouble.symptom}", "", trouble.why, ""]

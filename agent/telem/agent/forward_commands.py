@@ -19,7 +19,7 @@ from telem.storage.journal import segments
 from . import control
 from .errors import AgentError
 from .forward import destinations
-from .forward.cursor import Cursor, taking_over
+from .forward.cursor import BY_ITS_OWNER, Cursor, taking_over
 from .forward.destinations import Destination
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def add(config: Config, name: str, chosen: Mapping[str, Any], *, as_json: bool) 
     destination = destinations.check(destinations.located(Destination(name, **values), Path.cwd()))
     destinations.check_files(destination)
     if paused:
-        Cursor(layout, Disk(), name).pause("paused by its owner")
+        Cursor(layout, Disk(), name).pause(BY_ITS_OWNER)
     path = destinations.write(layout, Disk(), destination)
     if as_json:
         _print({"name": name, "file": str(path)})
@@ -208,7 +208,7 @@ def _inserted(follower: Any, signal: Signal, rows: list[Any]) -> list[Any]:
 def pause(config: Config, name: str) -> None:
     """Pause a destination."""
     destinations.read(config.layout, name)
-    Cursor(config.layout, Disk(), name).pause("paused by its owner")
+    Cursor(config.layout, Disk(), name).pause(BY_ITS_OWNER)
     click.echo(f"{name} is paused; telem-agent forward resume {name}", err=True)
 
 

@@ -32,8 +32,7 @@ def add(config: Config, name: str, role: str, days: float | None, quota_gib: flo
 def rotate(config: Config, name: str, days: float | None) -> None:
     """Give a member a new token and print it, this once."""
     member, token = Members(config.layout.hub_members, Disk()).rotate(name, time.time(), days)
-    _print_token(member, token, config)
-    click.echo("The old token counts no longer.", err=True)
+    _print_token(member, token, config, instead=True)
 
 
 def revoke(config: Config, name: str) -> None:
@@ -108,12 +107,22 @@ def _address(config: Config) -> str:
     return where
 
 
-def _print_token(member: Member, token: str, config: Config) -> None:
+def _print_token(member: Member, token: str, config: Config, *, instead: bool = False) -> None:
     click.echo(token)
     until = f", until {_day(member.expires_at_s)}" if member.expires_at_s else ""
     click.echo(
         f"\nThis is the token of {member.name} ({member.role.value}, {member.id}{until}). It is shown this once: the "
-        "hub keeps only a digest of it.\nGive it to its member by a way that others do not read. Then, there:\n\n"
-        f"  telem-agent forward add team --url {_address(config)} --token-file FILE-WITH-THE-TOKEN\n",
+        "hub keeps only a digest of it.\nGive it to its member by a way that others do not read.",
+        err=True,
+    )
+    if instead:
+        click.echo(
+            "The old one counts no longer: put this into the file where that stood, and then, if it was refused "
+            "meanwhile:\n\n  telem-agent forward resume team\n",
+            err=True,
+        )
+        return
+    click.echo(
+        f"Then, there:\n\n  telem-agent forward add team --url {_address(config)} --token-file FILE-WITH-THE-TOKEN\n",
         err=True,
     )

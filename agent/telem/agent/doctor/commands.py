@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import orjson
 
-from . import claude, daemon, data, live, machine, neighbours, records
+from . import claude, daemon, data, forwarding, hub, live, machine, neighbours, records
 from .finding import Finding, Level
 from .situation import Situation, look
 
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 SCHEMA = 1
-CHECKS = (daemon, data, claude, neighbours, records, machine)
-TROUBLES = tuple(trouble for module in (*CHECKS, live) for trouble in module.TROUBLES.by_name.values())
+CHECKS = (daemon, data, claude, neighbours, records, forwarding, machine)
+HUB_CHECKS = (daemon, data, hub, machine)
+PARTS = (daemon, data, claude, neighbours, records, forwarding, hub, machine, live)
+TROUBLES = tuple(trouble for module in PARTS for trouble in module.TROUBLES.by_name.values())
 """Everything a doctor knows."""
 
 _WHY = {trouble.name: trouble.why for trouble in TROUBLES}
@@ -28,9 +30,10 @@ _COLORS = {Level.WELL: "green", Level.NOTE: None, Level.WARNING: "yellow", Level
 
 def findings(situation: Situation, *, with_live: bool = False) -> list[Finding]:
     """Everything there is to say, part by part. Reads only, unless a live test is asked for."""
-    checks: Iterable[Callable[[Situation], Iterator[Finding]]] = [module.check for module in CHECKS]
+    modules = HUB_CHECKS if situation.is_hub else CHECKS
+    checks: Iterable[Callable[[Situation], Iterator[Finding]]] = [module.check for module in modules]
     found = [finding for check in checks for finding in check(situation)]
-    return [*found, *live.check(situation)] if with_live else found
+    return [*found, *live.check(situation)] if with_live and not situation.is_hub else found
 
 
 def doctor(flags: Mapping[str, Any], *, with_live: bool, fix: bool, explain: bool, as_json: bool) -> bool:

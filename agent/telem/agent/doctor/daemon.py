@@ -181,9 +181,12 @@ def _start(situation: Situation) -> str:
 
 
 def _held_ports(situation: Situation) -> Iterator[Finding]:
-    for setting in PORTS:
-        port = getattr(situation.config, setting)
-        if port and not is_free(situation.config.bind, port):
+    wanted = [(setting, situation.config.bind, getattr(situation.config, setting)) for setting in PORTS]
+    if situation.is_hub:
+        host, _, number = situation.config.hub_listen.rpartition(":")
+        wanted = [("hub_listen", host.strip("[]"), int(number) if number.isdigit() else 0)]
+    for setting, host, port in wanted:
+        if port and not is_free(host, port):
             text = f"port {port} ({setting}) is held by {holder_of(port)}"
             yield TROUBLES.found("port-held", text)
 

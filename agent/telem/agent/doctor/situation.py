@@ -41,6 +41,11 @@ class Situation:
         return f"http://127.0.0.1:{self.config.otlp_http_port}" if self.config.otlp_http_port else ""
 
     @property
+    def is_hub(self) -> bool:
+        """Is this the folder of a shared machine? What runs knows better than the settings, which a flag may change."""
+        return bool(self.status.get("hub")) if self.status else self.config.mode == "hub"
+
+    @property
     def ports(self) -> set[int | None]:
         """Ports on which OTLP is taken; both take both protocols."""
         if self.running and self.running.endpoints:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 SCHEMA = 1
 ID_CHARS = 20
 PENDING_MAX = 1_000
+BY_ITS_OWNER = "paused by its owner"
+"""Why a destination is paused that has no trouble."""
+
 WANTED_S = 60.0
 
 

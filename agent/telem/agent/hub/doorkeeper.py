@@ -86,8 +86,8 @@ class Doorkeeper:
             self.refused += 1
             return _text(
                 HTTPStatus.UNAUTHORIZED,
-                "this hub needs a token: Authorization: Bearer <token>; its admin makes one with: "
-                "telem-agent hub member add NAME",
+                "this hub wants a token that counts: Authorization: Bearer <token>; its admin makes one with: "
+                "telem-agent hub member add NAME (rotate NAME for another)",
                 _CHALLENGE,
             )
         self._limits.note_visit(member)

@@ -14,6 +14,7 @@ import os
 import signal as signals
 import tempfile
 import time
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -236,6 +237,7 @@ class Hub:
                 for member in self.members
             ],
             "refused": self.door.refused,
+            "versions": {"telem-agent": metadata.version("telem-agent")},
         }
 
 
