@@ -88,7 +88,8 @@ def _compact(job: dict[str, Any], layout: Layout, disk: Disk) -> dict[str, Any]:
     runs = _uncovered(job["segments"], covered_segments(layout, signal))
     closed = rollups.read(layout).closed
     day = max(job["day"], closed)  # a closed day gets no row any more, however late we are
-    _settle(layout, signal, closed, disk)
+    if runs:
+        _settle(layout, signal, closed, disk)
     damage = [said for run in runs for number in run for said in check(layout, signal, number, disk)]
     paths = [compact(layout, signal, run, day, disk) for run in runs]
     manifest.note(layout, signal, day, disk)
