@@ -164,6 +164,15 @@ def test_quarantine_loses_its_rows_too(store: Layout) -> None:
     assert piece.read_bytes() == b'{"session_id":"other"}\n'
 
 
+def test_a_file_that_was_neither_finished_nor_removed_goes_too(store: Layout) -> None:
+    """The medium failed twice while it was written; it may hold any rows."""
+    unfinished = store.day(Signal.LOGS, FIRST) / ".tmp-1"
+    DISK.directory(unfinished.parent)
+    unfinished.write_bytes(b"rows")
+    purge.purge(store, DISK, intent.target_of("session", busiest(store, "session_id")), quiet)
+    assert not unfinished.exists()
+
+
 def test_two_purges_at_once_are_refused(store: Layout) -> None:
     """The first is finished before; the same one may be noted again."""
     first = intent.target_of("session", "a")

@@ -165,6 +165,7 @@ def _settle(layout: Layout, disk: Disk) -> None:
             if aside.exists():
                 shutil.rmtree(aside)
         below = layout.parquet(signal)
+        list(disk.sweep_temporary(below))  # a file that could be neither finished nor removed
         folders += [layout.journal(signal), below, *below.glob("v=*"), *below.glob("v=*/ingest_day=*")]
     for folder in folders:
         if folder.is_dir():
