@@ -40,7 +40,6 @@ IDS = ("session_id", "prompt_id")
 """Columns of ids that many records share."""
 
 _NUMBERS = (int, float, bool)
-_NOT_RARE = (False, None, None)
 _TOGETHER_HEADS = [b"\n%c%b" % (len(name), name.encode()) for name in TOGETHER]
 _STAMP = "event.timestamp"
 _STAMP_BIT = BIT["event_timestamp"]
@@ -125,7 +124,7 @@ class Judge:
         bits = 0
         for into, found, bit, rare in self._together(attributes_of(raws), stamp):
             bits |= bit
-            second, name, kept = rare or _NOT_RARE
+            second, name, kept = rare or NOTHING
             if into is not None and not (second and into in row):
                 row[into] = found
             if name is not None:

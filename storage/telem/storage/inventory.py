@@ -78,10 +78,14 @@ def write_cutoff(layout: Layout, cutoff: str, disk: Disk, *, is_published: bool)
         disk.write(layout.cutoff, f"{cutoff}\n".encode())
 
 
+def is_unsure(path: Path) -> bool:
+    """Was a segment never closed in good order, nor written anew since?"""
+    return path.stat().st_mode & 0o777 == WRITING_MODE
+
+
 def is_left(path: Path) -> bool:
     """Does a segment read as empty, and may its rows come back with a power cut? Emptying it failed, or was killed."""
-    found = path.stat()
-    return not found.st_size and found.st_mode & 0o777 == WRITING_MODE
+    return not path.stat().st_size and is_unsure(path)
 
 
 def days_in_journal(layout: Layout, signal: Signal) -> set[str]:

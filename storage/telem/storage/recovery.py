@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 from telem.sanitize.records import Signal
 
 from . import retries, spare
-from .disk import WRITING_MODE
-from .inventory import covered_segments
+from .inventory import covered_segments, is_unsure
 from .journal import abandoned, ends_well, scan, segments
 from .ledger import REMEMBER_S, row_ids
 from .tail import is_doubtful
@@ -141,11 +140,6 @@ def check(layout: Layout, signal: Signal, number: int, disk: Disk) -> list[str]:
     if path.exists():
         mend(layout, Walked(number, path, covered=False), disk, found)
     return found.messages
-
-
-def is_unsure(path: Path) -> bool:
-    """Was it never closed in good order, nor written anew since?"""
-    return path.stat().st_mode & 0o777 == WRITING_MODE
 
 
 def _make_sure(layout: Layout, one: Walked, disk: Disk) -> None:
